@@ -1,0 +1,266 @@
+"""The policy files as validated objects: categories, departments, natures, clocks and routing rules."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from triage.config import read_csv, read_toml
+from triage.errors import DataError
+
+__all__ = ["Category", "Clock", "Department", "Nature", "Rule", "Taxonomy", "load_taxonomy"]
+
+SCHEMA_VERSION = 1
+_RULE_COLUMNS = ("id", "category", "nature", "keywords", "departments", "assisting", "basis")
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=0)
+
+    code: str = Field(min_length=1)
+    zh: str
+    en: str
+
+    def name(self, lang: str) -> str:
+        """Return the name in one language."""
+        return self.zh if lang == "zh" else self.en
+
+
+class Category(_Row):
+    """What a petition is about."""
+
+    definition_zh: str
+    definition_en: str
+    includes: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    national: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+
+
+class Department(_Row):
+    """Who answers."""
+
+    township: str = ""
+    duties: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+class Nature(_Row):
+    """What the petitioner wants done, and the legal channel it opens."""
+
+    channel_zh: str
+    channel_en: str
+    article: str
+    clocks: tuple[str, ...] = ()
+    review: bool = False
+    closed: bool = False
+    department: str = ""
+
+    def channel(self, lang: str) -> str:
+        """Return the channel in words."""
+        return self.channel_zh if lang == "zh" else self.channel_en
+
+
+class Clock(_Row):
+    """A period of days that the law or the office sets."""
+
+    start: Literal["received", "accepted"]
+    days: int = Field(ge=0, le=3660)
+    kind: Literal["calendar", "working"]
+    article: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the routing table; empty conditions fit every letter."""
+
+    id: str
+    category: str
+    nature: str
+    keywords: re.Pattern[str] | None
+    departments: tuple[str, ...]
+    assisting: tuple[str, ...]
+    basis: str
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The policy files of one office, checked against one another.
+
+    Attributes
+    ----------
+    version : str
+        Version of the categories.
+    fallback : str
+        Code of what fits nowhere; ``""`` where there is none.
+    categories, departments, natures, clocks : Mapping
+        Code to object, in the files' order.
+    rules : tuple of Rule
+        The routing table; the first row that fits decides.
+    retired_to : Mapping[str, str]
+        Codes of earlier versions and what they became.
+    roll_over : bool
+        A last day that is a holiday moves to the next working day.
+    """
+
+    version: str
+    fallback: str
+    categories: Mapping[str, Category]
+    departments: Mapping[str, Department]
+    natures: Mapping[str, Nature]
+    clocks: Mapping[str, Clock]
+    rules: tuple[Rule, ...]
+    retired_to: Mapping[str, str]
+    roll_over: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the codes a bundle is trained on; names, terms and rules may change without a new bundle."""
+        codes = [*sorted(self.categories), "|", *sorted(self.natures), "|", *sorted(self.departments)]
+        return hashlib.sha256("\n".join(codes).encode()).hexdigest()[:16]
+
+    def current(self, code: str) -> str:
+        """Return the code that a label of any version has become."""
+        return self.retired_to.get(code, code)
+
+
+class _Faults:
+    """Collects every fault of a folder, so that all are reported at once."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def take(self, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except DataError as error:
+            self.found += error.faults or [error.text()]
+            return None
+
+    def rows(self, kind: type[_Row], path: Path, table: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the file's other keys and its rows by code."""
+        data = self.take(lambda: read_toml(path))
+        if data is None:
+            return {}, {}
+        if data.get("schema_version") != SCHEMA_VERSION:
+            self.found.append(
+                f"{path.name}: schema_version is {data.get('schema_version')!r}, needed is {SCHEMA_VERSION}"
+            )
+        rows: dict[str, Any] = {}
+        entries = data.pop(table, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            self.found.append(f"{path.name}: {table}: write [[{table}]] with two brackets above each")
+            return data, rows
+        for number, entry in enumerate(entries, 1):
+            try:
+                row = kind.model_validate(entry)
+            except ValidationError as error:
+                where = entry.get("code") or f"no. {number}"
+                self.found += [
+                    f"{path.name}: {table} {where}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+                    for fault in error.errors()
+                ]
+                continue
+            if row.code in rows:
+                self.found.append(f"{path.name}: {table} {row.code}: stands twice")
+            rows[row.code] = row
+        if not entries:
+            self.found.append(f"{path.name}: no [[{table}]] in it")
+        return data, rows
+
+    def unknown(self, where: str, codes: Iterable[str], allowed: Mapping[str, Any], what: str) -> None:
+        for code in codes:
+            if code not in allowed:
+                self.found.append(f"{where}: {what} {code!r} does not exist; allowed are {', '.join(allowed)}")
+
+
+def _split(cell: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in cell.split("|") if part.strip())
+
+
+def _rules(path: Path, faults: _Faults) -> tuple[Rule, ...]:
+    rules: dict[str, Rule] = {}
+    for number, row in enumerate(faults.take(lambda: read_csv(path, _RULE_COLUMNS, SCHEMA_VERSION)) or [], 3):
+        where = f"{path.name}: row {number} ({row['id']})"
+        try:
+            keywords = re.compile(row["keywords"], re.IGNORECASE) if row["keywords"] else None
+        except re.error as error:
+            faults.found.append(f"{where}: keywords: {error}")
+            keywords = None
+        if row["id"] in rules or not row["id"]:
+            faults.found.append(f"{where}: the id is empty or stands twice")
+        if not row["departments"]:
+            faults.found.append(f"{where}: departments is empty")
+        rules[row["id"]] = Rule(
+            row["id"], row["category"], row["nature"], keywords, _split(row["departments"]), _split(row["assisting"]),
+            row["basis"],
+        )  # fmt: skip
+    return tuple(rules.values())
+
+
+def load_taxonomy(folder: Path) -> Taxonomy:
+    """Read and check the ``taxonomy`` folder of a policy folder.
+
+    Raises
+    ------
+    DataError
+        With every fault of every file in ``faults``.
+    """
+    folder = folder / "taxonomy"
+    faults = _Faults()
+    about, categories = faults.rows(Category, folder / "categories.toml", "category")
+    _, departments = faults.rows(Department, folder / "departments.toml", "department")
+    _, natures = faults.rows(Nature, folder / "natures.toml", "nature")
+    clocks_about, clocks = faults.rows(Clock, folder / "deadlines.toml", "clock")
+    rules = _rules(folder / "routing.csv", faults)
+    if about.get("fallback"):
+        faults.unknown("categories.toml: fallback", [about["fallback"]], categories, "category")
+    retired = about.get("retired_to", {})
+    for old, new in retired.items():
+        faults.unknown(f"categories.toml: retired_to {old}", [new], categories, "category")
+    for nature in natures.values():
+        faults.unknown(f"natures.toml: {nature.code}", nature.clocks, clocks, "clock")
+        faults.unknown(f"natures.toml: {nature.code}", filter(None, [nature.department]), departments, "department")
+    for rule in rules:
+        where = f"routing.csv: {rule.id}"
+        faults.unknown(where, filter(None, [rule.category]), categories, "category")
+        faults.unknown(where, filter(None, [rule.nature]), natures, "nature")
+        faults.unknown(where, rule.departments + rule.assisting, departments, "department")
+    faults.found += _table_faults(rules, categories)
+    if faults.found:
+        raise DataError("policy_faults", tuple(faults.found), path=folder, count=len(faults.found))
+    return Taxonomy(
+        version=str(about.get("taxonomy_version", "")),
+        fallback=about.get("fallback", ""),
+        categories=categories,
+        departments=departments,
+        natures=natures,
+        clocks=clocks,
+        rules=rules,
+        retired_to=retired,
+        roll_over=bool(clocks_about.get("roll_over", False)),
+    )
+
+
+def _table_faults(rules: tuple[Rule, ...], categories: Mapping[str, Category]) -> list[str]:
+    """Return rows that no letter can reach and categories that no row without conditions catches."""
+    faults = []
+    caught: set[str] = set()
+    for rule in rules:
+        if "" in caught or rule.category in caught:
+            faults.append(f"routing.csv: {rule.id}: cannot be reached, a row above it takes every such letter")
+        if not rule.nature and rule.keywords is None:
+            caught.add(rule.category)
+    if "" not in caught:
+        missing = [code for code in categories if code not in caught]
+        faults += [
+            f"routing.csv: category {code} has no row without conditions, so some letters go nowhere"
+            for code in missing
+        ]
+    return faults
