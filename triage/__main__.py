@@ -1,0 +1,7 @@
+"""``python -m triage``."""
+
+import sys
+
+from triage.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,208 @@
+"""Linear heads over one featuriser: calibrated scores, guaranteed candidate sets, exact explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse, special
+
+from triage.features import Contribution, Featuriser, StaticBlock, StaticVectors
+from triage.text import Analysis
+
+__all__ = ["Head", "Judgement", "LetterModel", "Scores", "softmax"]
+
+Floats = NDArray[np.float64]
+
+
+def softmax(margins: Floats) -> Floats:
+    """Return probabilities from margins, along the last axis."""
+    shifted = np.exp(margins - margins.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+class Head:
+    """One linear decision with calibrated probabilities.
+
+    Parameters
+    ----------
+    classes : list of str
+        The codes, in the order of the margins.
+    coef : ndarray of shape (n_features, n_margins)
+        Weights. ``n_margins`` is ``n_classes``; for an ordinal head ``n_classes - 1``, the margins of "above the
+        first class", "above the second" ... (Frank and Hall 2001).
+    intercept : ndarray of shape (n_margins,)
+    scale, shift : float or ndarray
+        Margins become ``scale * margin + shift`` before they become probabilities: one number a head for a
+        temperature, one a margin for a sigmoid (Platt).
+    ordinal : bool
+        The classes have an order.
+    doubt : float
+        Share of probability spread evenly over all classes: two careful readers disagree so often, so nothing is
+        surer.
+    quantiles : ndarray of shape (n_classes,) or None
+        Class-conditional conformal thresholds on ``1 - probability``.
+    """
+
+    def __init__(
+        self,
+        classes: list[str],
+        coef: NDArray[np.float32],
+        intercept: Floats,
+        scale: Floats | float = 1.0,
+        shift: Floats | float = 0.0,
+        ordinal: bool = False,
+        doubt: float = 0.0,
+        quantiles: Floats | None = None,
+    ) -> None:
+        self.classes = classes
+        self.coef = coef
+        self.intercept = intercept
+        self.scale = scale
+        self.shift = shift
+        self.ordinal = ordinal
+        self.doubt = doubt
+        self.quantiles = quantiles
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Half precision halves the bundle; `fit` rounds the weights to it, so nothing is lost here.
+        return {**self.__dict__, "coef": self.coef.astype(np.float16)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.coef = state["coef"].astype(np.float32)
+
+    def probabilities(self, margins: Floats) -> Floats:
+        """Return an array of shape (n_letters, n_classes) from margins of shape (n_letters, n_margins)."""
+        scaled = self.scale * margins + self.shift
+        if not self.ordinal:
+            return (1 - self.doubt) * softmax(scaled) + self.doubt / len(self.classes)
+        above = special.expit(scaled)
+        above = np.minimum.accumulate(above, axis=1)  # "above two" cannot be likelier than "above one"
+        edges = np.hstack([np.ones((len(above), 1)), above, np.zeros((len(above), 1))])
+        return np.asarray(edges[:, :-1] - edges[:, 1:])
+
+    def candidate_set(self, probabilities: Floats) -> list[str]:
+        """Return the codes that the conformal thresholds keep, best first; empty where none is near enough."""
+        if self.quantiles is None:
+            return []
+        order = np.argsort(-probabilities, kind="stable")
+        return [self.classes[place] for place in order if 1 - probabilities[place] <= self.quantiles[place]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What one head says of one letter.
+
+    Attributes
+    ----------
+    ranked : list of (str, float)
+        Codes with calibrated probabilities, best first.
+    candidate_set : list of str
+        The conformal set.
+    """
+
+    ranked: list[tuple[str, float]]
+    candidate_set: list[str]
+
+    @property
+    def best(self) -> str:
+        return self.ranked[0][0]
+
+    @property
+    def confidence(self) -> float:
+        return self.ranked[0][1]
+
+    def of(self, code: str) -> float:
+        """Return one code's probability; 0 for a code the head does not know."""
+        return dict(self.ranked).get(code, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a model says of one letter.
+
+    Attributes
+    ----------
+    scores : Mapping[str, Scores]
+        By head.
+    features : csr_matrix of shape (1, n_features)
+    familiar : bool
+        False for a letter whose words the model hardly knows.
+    """
+
+    scores: Mapping[str, Scores]
+    features: sparse.csr_matrix
+    familiar: bool
+
+
+class LetterModel:
+    """A featuriser and the heads that read its features.
+
+    Parameters
+    ----------
+    featuriser : Featuriser
+        Fitted.
+    heads : Mapping[str, Head]
+        By the name of the decision's field.
+    novelty : float
+        Letters with a smaller share of known words are off-topic or in another language.
+    """
+
+    def __init__(self, featuriser: Featuriser, heads: Mapping[str, Head], novelty: float = 0.0) -> None:
+        self.featuriser = featuriser
+        self.heads = dict(heads)
+        self.novelty = novelty
+
+    def bind(self, vectors: StaticVectors) -> None:
+        """Give the static blocks their table, which is not part of a bundle."""
+        for part in self.featuriser.parts_:
+            if isinstance(part, StaticBlock):
+                part.vectors = vectors
+
+    def __call__(self, analyses: Sequence[Analysis], signs: Sequence[Sequence[str]]) -> list[Judgement]:
+        """Score letters with every head; ``signs`` is what rules saw in each."""
+        letters = [self.featuriser.blocks_of(*pair) for pair in zip(analyses, signs, strict=True)]
+        features = self.featuriser.transform(letters)
+        scores: list[dict[str, Scores]] = [{} for _ in letters]
+        for name, head in self.heads.items():
+            margins = np.asarray(features @ head.coef, dtype=float) + head.intercept
+            for result, row in zip(scores, head.probabilities(margins), strict=True):
+                order = np.argsort(-row, kind="stable").tolist()
+                ranked = [(head.classes[place], float(row[place])) for place in order]
+                result[name] = Scores(ranked, head.candidate_set(row))
+        return [
+            Judgement(own, features[place], self.featuriser.known_share(letter) >= self.novelty)
+            for place, (own, letter) in enumerate(zip(scores, letters, strict=True))
+        ]
+
+    def telling_words(self, features: sparse.csr_matrix, name: str, code: str, count: int) -> list[tuple[str, float]]:
+        """Return the words that speak most for a class, with what each added to its margin, over all word blocks."""
+        head = self.heads[name]
+        moves = features.data * head.coef[features.indices, head.classes.index(code)]
+        found: dict[str, float] = {}
+        for place in np.argsort(-moves, kind="stable")[: 4 * count]:
+            word = self.featuriser.word_of(int(features.indices[place]))
+            if word and moves[place] > 0:
+                found[word] = found.get(word, 0.0) + float(moves[place])
+        return sorted(found.items(), key=lambda item: -item[1])[:count]
+
+    def explain(
+        self, analysis: Analysis, signs: Sequence[str], name: str, code: str
+    ) -> tuple[list[Contribution], float]:
+        """Return what each word added to a class's margin, and the margin's intercept.
+
+        Their sum is the margin.
+        """
+        head = self.heads[name]
+        place = head.classes.index(code)
+        coef = head.coef[:, place].astype(float)
+        return self.featuriser.contributions(self.featuriser.blocks_of(analysis, signs), coef), float(
+            head.intercept[place]
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"featuriser": self.featuriser, "heads": self.heads, "novelty": self.novelty}

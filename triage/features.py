@@ -1,0 +1,398 @@
+"""Vectorisers: blocks of words and a block of static word vectors, all of them explainable word by word."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from triage.errors import DataError
+from triage.schema import Span
+from triage.text import Analysis
+
+__all__ = [
+    "BLOCKS",
+    "DEFAULT_BLOCKS",
+    "SIGNS",
+    "STATIC",
+    "Contribution",
+    "Featuriser",
+    "StaticVectors",
+    "asking_spans",
+    "block_words",
+]
+
+Floats = NDArray[np.float32]
+
+_WORDLIKE = re.compile("[a-z\u3400-\u4dbf\u4e00-\u9fff]")
+_ASKING = re.compile(
+    "要求|请求|恳请|恳求|希望|盼|望|建议|请问|咨询|投诉|举报|反映|诉求|能否|能不能|可否|是否|怎么|如何|什么时候|何时|求助|帮|解决|请"
+    r"|\b(?:ask|request|want|hope|please|suggest|demand|beg|would like|how|when|whether|complain|report)",
+    re.IGNORECASE,
+)
+BLOCKS = ("word", "every", "title", "request")
+STATIC = "static:"  # before a block's name: its words by their vectors
+SIGNS = "signs"  # not the letter's words but what rules saw in it; given from outside
+
+
+def _useful(words: Iterable[str]) -> list[str]:
+    return [word for word in words if _WORDLIKE.search(word)]
+
+
+def block_words(analysis: Analysis, block: str) -> list[str]:
+    """Return the words that one block counts.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        The letter.
+    block : {"word", "every", "title", "request"}
+        Words and pairs of neighbours; every dictionary word; the title's words; the words of the sentences that ask.
+    """
+    if block == "word":
+        words = _useful(analysis.words)
+        return words + [f"{first} {second}" for first, second in pairwise(words)]
+    if block == "every":
+        return [word for word in _useful(analysis.every_word) if len(word) > 1]
+    if block == "title":
+        return _useful(
+            word for word, start in zip(analysis.words, analysis.starts, strict=True) if start < analysis.title_end
+        )
+    if block == "request":
+        return _useful(_words_within(analysis, asking_spans(analysis)))
+    raise ValueError(f"unknown block {block!r}; allowed are {', '.join(BLOCKS)}")
+
+
+def asking_spans(analysis: Analysis) -> list[Span]:
+    """Return the clauses of the body that ask for something, as spans of ``analysis.text``."""
+    return [span for span in analysis.clauses if span[0] >= analysis.title_end and _ASKING.search(analysis.text, *span)]
+
+
+def _words_within(analysis: Analysis, spans: Sequence[Span]) -> Iterator[str]:
+    place = 0
+    for start, end in spans:
+        while place < len(analysis.starts) and analysis.starts[place] < start:
+            place += 1
+        while place < len(analysis.starts) and analysis.starts[place] < end:
+            yield analysis.words[place]
+            place += 1
+
+
+class WordBlock:
+    """TF-IDF of one block's words.
+
+    Sublinear counts times smoothed inverse document frequency, over words that are already cut. Rows have unit length
+    if the words that were not kept are counted in it, each as the rarest: what a letter says in unknown words makes the
+    known ones weigh less (with ``min_df=1`` and no new words, scikit-learn's ``TfidfVectorizer(sublinear_tf=True)``).
+
+    Parameters
+    ----------
+    block : str
+        A name of `BLOCKS`.
+    weight : float
+        Length of every row.
+    min_df : int
+        Letters that must hold a word before it is kept; keeps names and numbers out.
+
+    Attributes
+    ----------
+    words_ : list of str
+        The columns, sorted.
+    idf_ : ndarray of shape (n_words,), float32
+    """
+
+    def __init__(self, block: str, weight: float = 1.0, min_df: int = 2) -> None:
+        self.block = block
+        self.weight = weight
+        self.min_df = min_df
+
+    @property
+    def rarest_(self) -> float:
+        """Rarity of a word that was not kept."""
+        return float(self.idf_.max(initial=0.0))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # One long string loads a hundred times faster than sixty thousand JSON nodes.
+        return {
+            "block": self.block,
+            "weight": self.weight,
+            "min_df": self.min_df,
+            "words": "\n".join(self.words_),
+            "idf": self.idf_,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.block, self.weight, self.min_df = state["block"], state["weight"], state["min_df"]
+        self.words_ = state["words"].split("\n") if state["words"] else []
+        self.idf_ = state["idf"]
+        self._column = {word: column for column, word in enumerate(self.words_)}
+
+    def fit(self, letters: Sequence[Sequence[str]]) -> WordBlock:
+        """Learn words and their rarity from letters given as lists of words."""
+        seen = Counter(word for words in letters for word in set(words))
+        # A word that holds a line break would come back as two.
+        self.words_ = sorted(word for word, count in seen.items() if count >= self.min_df and "\n" not in word)
+        counts = np.array([seen[word] for word in self.words_], dtype=float)
+        self.idf_ = (np.log((1 + len(letters)) / (1 + counts)) + 1).astype(np.float32)
+        self._column = {word: column for column, word in enumerate(self.words_)}
+        return self
+
+    def transform(self, letters: Sequence[Sequence[str]]) -> sparse.csr_matrix:
+        """Return a matrix of shape (n_letters, n_words), float32."""
+        known = self._column
+        columns: list[int] = []
+        ends = [0]
+        unseen: list[int] = []
+        for words in letters:
+            columns += [known[word] for word in words if word in known]
+            ends.append(len(columns))
+            unseen.append(len({word for word in words if word not in known}))
+        matrix = sparse.csr_matrix(
+            (np.ones(len(columns), np.float32), np.array(columns, np.int32), np.array(ends, np.int32)),
+            shape=(len(letters), len(self.idf_)),
+        )
+        matrix.sum_duplicates()
+        matrix.data = (1 + np.log(matrix.data)) * self.idf_[matrix.indices]
+        rows = np.repeat(np.arange(len(letters)), np.diff(matrix.indptr))
+        squares = np.bincount(rows, matrix.data**2, minlength=len(letters)) + np.array(unseen) * self.rarest_**2
+        matrix.data *= np.float32(self.weight) / np.sqrt(squares).astype(np.float32)[rows]
+        return matrix
+
+
+class StaticVectors:
+    """The shipped table of word vectors: Chinese and English words in one space.
+
+    Parameters
+    ----------
+    words : list of str
+        Its words.
+    table : ndarray of shape (n_words, n_dimensions), int8
+        Unit vectors times 127.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Hash of words and table; a bundle is bound to it.
+    """
+
+    def __init__(self, words: list[str], table: NDArray[np.int8]) -> None:
+        self.words = words
+        self.table = table
+        self.row = {word: row for row, word in enumerate(words)}
+
+    @classmethod
+    def load(cls, folder: Path) -> StaticVectors:
+        """Read ``words.txt`` and ``words.npy`` of a folder.
+
+        Raises
+        ------
+        DataError
+            If one is missing or they do not fit together.
+        """
+        try:
+            words = (folder / "words.txt").read_text(encoding="utf-8").split("\n")
+            table = np.load(folder / "words.npy", mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError("vectors_unreadable", path=folder, fault=type(error).__name__) from None
+        if table.dtype != np.int8 or table.ndim != 2 or len(table) != len(words):
+            raise DataError("vectors_unreadable", path=folder, fault=f"{len(words)} words, table {table.shape}")
+        return cls(words, table)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256("\n".join(self.words).encode())
+        digest.update(np.ascontiguousarray(self.table).data)
+        return digest.hexdigest()[:16]
+
+
+class StaticBlock:
+    """A letter as the rarity-weighted mean of its words' static vectors, of unit length.
+
+    Parameters
+    ----------
+    block : str
+        Whose words are counted, a name of `BLOCKS`.
+    weight : float
+        Length of every row.
+    """
+
+    def __init__(self, block: str = "word", weight: float = 0.5) -> None:
+        self.block = block
+        self.weight = weight
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "block": self.block,
+            "weight": self.weight,
+            "words": "\n".join(self._rarity),
+            "idf": np.array(list(self._rarity.values()), np.float32),
+            "unseen": self._unseen,
+            "fingerprint": self.fingerprint_,
+            "width": self.width_,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.block, self.weight, self.width_ = state["block"], state["weight"], state["width"]
+        words = state["words"].split("\n") if state["words"] else []
+        self._rarity = dict(zip(words, state["idf"].tolist(), strict=True))
+        self._unseen, self.fingerprint_ = state["unseen"], state["fingerprint"]
+
+    def fit(self, letters: Sequence[Sequence[str]], vectors: StaticVectors) -> StaticBlock:
+        """Learn how rare the table's words are."""
+        self.vectors, self.width_ = vectors, vectors.table.shape[1]
+        seen = Counter(word for words in letters for word in set(words) if word in vectors.row)
+        self._rarity = {word: float(np.log((1 + len(letters)) / (1 + seen[word])) + 1) for word in sorted(seen)}
+        self._unseen = float(np.log(1 + len(letters)) + 1)
+        self.fingerprint_ = vectors.fingerprint
+        return self
+
+    def shares(self, words: Sequence[str]) -> tuple[list[str], Floats, Floats]:
+        """Return the known words, what each weighs, and their vectors; weights over the sum's length."""
+        row = self.vectors.row
+        counts = Counter(word for word in words if word in row)
+        known = list(counts)
+        if not known:
+            return [], np.zeros(0, np.float32), np.zeros((0, self.width_), np.float32)
+        rarity = [self._rarity.get(word, self._unseen) for word in known]
+        weights = (1 + np.log(np.fromiter(counts.values(), np.float32, len(known)))) * np.array(rarity, np.float32)
+        table = self.vectors.table[[row[word] for word in known]].astype(np.float32)
+        length = float(np.linalg.norm(weights @ table)) or 1.0
+        return known, (weights * (self.weight / length)).astype(np.float32), table
+
+    def transform(self, letters: Sequence[Sequence[str]]) -> Floats:
+        """Return an array of shape (n_letters, n_dimensions)."""
+        rows = np.zeros((len(letters), self.width_), np.float32)
+        for place, words in enumerate(letters):
+            _, weights, table = self.shares(words)
+            rows[place] = weights @ table
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one word of one block added to a margin."""
+
+    block: str
+    word: str
+    weight: float
+
+
+# For anybody's labels: weights found by grouped cross-validation over several corpora of letters. A name with
+# "static:" before it is the block's words by their vectors.
+DEFAULT_BLOCKS: Mapping[str, float] = {"word": 1.0, "every": 1.0, "title": 1.0, "static:word": 0.25}
+
+
+class Featuriser:
+    """All blocks of a letter side by side.
+
+    Parameters
+    ----------
+    blocks : Mapping[str, float] or None
+        Block name to weight; a name with ``static:`` before it counts that block's words by their vectors.
+    min_df : int
+        Passed to `WordBlock`.
+
+    Attributes
+    ----------
+    parts_ : list of WordBlock or StaticBlock
+        The fitted blocks in column order.
+    """
+
+    def __init__(self, blocks: Mapping[str, float] | None = None, min_df: int = 2) -> None:
+        self.blocks = blocks
+        self.min_df = min_df
+
+    def fit(self, letters: Sequence[Mapping[str, Sequence[str]]], vectors: StaticVectors | None) -> Featuriser:
+        """Learn every block from letters given as block name to words; see `blocks_of`."""
+        self.parts_: list[WordBlock | StaticBlock] = []
+        for name, weight in (self.blocks or DEFAULT_BLOCKS).items():
+            block = name.removeprefix(STATIC)
+            words = [letter[block] for letter in letters]
+            if block == name:
+                self.parts_.append(WordBlock(block, weight, self.min_df).fit(words))
+            elif vectors is not None:
+                self.parts_.append(StaticBlock(block, weight).fit(words, vectors))
+        return self
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The word lists that the blocks count, by name of `BLOCKS`."""
+        return tuple(dict.fromkeys(name.removeprefix(STATIC) for name in self.blocks or DEFAULT_BLOCKS))
+
+    def blocks_of(self, analysis: Analysis, signs: Sequence[str] = ()) -> dict[str, list[str]]:
+        """Return a letter's words, block by block; ``signs`` is what rules saw in it."""
+        return {name: list(signs) if name == SIGNS else block_words(analysis, name) for name in self.needed}
+
+    def columns(self, blocks: Iterable[str]) -> NDArray[np.int64]:
+        """Return the columns of some blocks, named as in ``blocks``."""
+        found: list[int] = []
+        wanted, first = set(blocks), 0
+        for name, part in zip(self.names, self.parts_, strict=True):
+            width = part.width_ if isinstance(part, StaticBlock) else len(part.words_)
+            found += range(first, first + width) if name in wanted else []
+            first += width
+        return np.array(found, np.int64)
+
+    @property
+    def names(self) -> list[str]:
+        """The fitted blocks in column order, named as in ``blocks``."""
+        return [f"{STATIC}{part.block}" if isinstance(part, StaticBlock) else part.block for part in self.parts_]
+
+    def transform(self, letters: Sequence[Mapping[str, Sequence[str]]]) -> sparse.csr_matrix:
+        """Return a matrix of shape (n_letters, n_features), float32."""
+        parts = [part.transform([letter[part.block] for letter in letters]) for part in self.parts_]
+        return sparse.csr_matrix(sparse.hstack([sparse.csr_matrix(part) for part in parts]))
+
+    def contributions(self, letter: Mapping[str, Sequence[str]], coef: Floats) -> list[Contribution]:
+        """Return what each word added to the margin whose weights are ``coef``, largest first.
+
+        Parameters
+        ----------
+        letter : Mapping[str, Sequence[str]]
+            The letter's words by block.
+        coef : ndarray of shape (n_features,)
+            The margin's weights; all contributions together are the margin without its intercept.
+        """
+        found: list[Contribution] = []
+        first = 0
+        for part in self.parts_:
+            words = letter[part.block]
+            if isinstance(part, StaticBlock):
+                own = coef[first : first + part.width_]
+                known, weights, table = part.shares(words)
+                moves = (weights * (table @ own)).tolist()
+                found += [Contribution(f"{STATIC}{part.block}", *pair) for pair in zip(known, moves, strict=True)]
+                first += part.width_
+            else:
+                row = part.transform([words])
+                moves = (row.data * coef[first + row.indices]).tolist()
+                names = [part.words_[column] for column in row.indices]
+                found += [Contribution(part.block, *pair) for pair in zip(names, moves, strict=True)]
+                first += len(part.words_)
+        return sorted(found, key=lambda item: -abs(item.weight))
+
+    def word_of(self, column: int) -> str:
+        """Return the word of a column; ``""`` for a dimension of the word vectors."""
+        for part in self.parts_:
+            width = part.width_ if isinstance(part, StaticBlock) else len(part.words_)
+            if column < width:
+                return "" if isinstance(part, StaticBlock) else part.words_[column]
+            column -= width
+        raise IndexError(column)
+
+    def known_share(self, letter: Mapping[str, Sequence[str]]) -> float:
+        """Return the share of a letter's single words that the first word block, else the table, knows, 0 to 1."""
+        part = next((part for part in self.parts_ if isinstance(part, WordBlock)), self.parts_[0])
+        known = part.vectors.row if isinstance(part, StaticBlock) else part._column
+        words = [word for word in letter[part.block] if " " not in word]
+        return sum(word in known for word in words) / len(words) if words else 0.0

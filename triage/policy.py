@@ -1,0 +1,102 @@
+"""An office's policy folder as one checked whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from triage.config import home, read_csv, read_toml
+from triage.errors import DataError
+from triage.facts import FactFinder
+from triage.taxonomy import Taxonomy, load_taxonomy
+from triage.text import Analyser
+from triage.urgency import UrgencyRules
+
+__all__ = ["Policy", "load_policy"]
+
+
+class Policy:
+    """Everything that a policy folder says.
+
+    Attributes
+    ----------
+    folder : Path
+    taxonomy : Taxonomy
+    facts : FactFinder
+    urgency : UrgencyRules
+    analyser : Analyser
+        With the terms of the categories and of the lexicon.
+    term_count : int
+    """
+
+    def __init__(
+        self, folder: Path, taxonomy: Taxonomy, facts: FactFinder, urgency: UrgencyRules, terms: set[str],
+        misspellings: dict[str, str],
+    ) -> None:  # fmt: skip
+        self.folder = folder
+        self.taxonomy = taxonomy
+        self.facts = facts
+        self.urgency = urgency
+        self.term_count = len(terms)
+        self.analyser = Analyser(terms, misspellings)
+
+
+def load_policy(folder: str | Path | None = None) -> Policy:
+    """Read a policy folder; see `triage.config.home` for which one.
+
+    Raises
+    ------
+    DataError
+        With every fault of every file in ``faults``.
+    """
+    path = home(folder)
+    faults: list[str] = []
+
+    def take(read: Callable[[], Any], default: Any = None) -> Any:
+        try:
+            return read()
+        except DataError as error:
+            faults.extend(error.faults or [error.text()])
+            return default
+
+    taxonomy = take(lambda: load_taxonomy(path))
+    facts = take(lambda: FactFinder.from_toml(read_toml(path / "taxonomy" / "facts.toml")))
+    urgency = take(lambda: UrgencyRules.from_toml(read_toml(path / "taxonomy" / "urgency.toml")))
+    words = take(lambda: _words(path / "lexicons" / "terms.txt"), set())
+    misspellings = take(lambda: _misspellings(path / "lexicons" / "misspellings.csv"), {})
+    take(lambda: _check_columns(path / "lexicons" / "columns.toml"))
+    if faults:
+        raise DataError("policy_faults", tuple(faults), path=path, count=len(faults))
+    words |= {term for category in taxonomy.categories.values() for term in category.terms}
+    return Policy(path, taxonomy, facts, urgency, words, misspellings)
+
+
+def _words(path: Path) -> set[str]:
+    if not path.is_file():
+        raise DataError("policy_missing", path=path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+
+
+def _misspellings(path: Path) -> dict[str, str]:
+    rows = read_csv(path, ("wrong", "right"))
+    faults = [f"{path.name}: row {number}: empty cell" for number, row in enumerate(rows, 2) if not all(row.values())]
+    if faults:
+        raise DataError("policy_faults", tuple(faults), path=path, count=len(faults))
+    return {row["wrong"]: row["right"] for row in rows}
+
+
+def _check_columns(path: Path) -> None:
+    """Refuse headings that are not lists of text."""
+    parts = read_toml(path)
+    parts.pop("schema_version", None)
+    faults = [
+        f"{path.name}: {part}: must be a list of texts"
+        for part, names in parts.items()
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names)
+    ]
+    if "text" not in parts:
+        faults.append(f"{path.name}: text: is missing")
+    if faults:
+        raise DataError("policy_faults", tuple(faults), path=path, count=len(faults))
