@@ -1,0 +1,18 @@
+"""From labelled letters to bundles."""
+
+from triage.training.corpus import Corpus, read_corpus
+from triage.training.evaluate import category_figures, decision_figures
+from triage.training.fit import HeadPlan, Plan, fit
+from triage.training.train import evaluate_bundle, train
+
+__all__ = [
+    "Corpus",
+    "HeadPlan",
+    "Plan",
+    "category_figures",
+    "decision_figures",
+    "evaluate_bundle",
+    "fit",
+    "read_corpus",
+    "train",
+]
