@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pyarrow.parquet as pq
+import pytest
+
+from triage.batch.writers import WRITERS, whole_file
+from triage.schema import Decision, Evidence
+
+HARMFUL = ["=1+1", '=HYPERLINK("http://x","y")', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1"]
+
+
+def record(title: str = "停水", urgency: int = 1, **values: Any) -> dict[str, Any]:
+    """Return a record as a run makes it: id, title, then the decision."""
+    decision = Decision(
+        id="7",
+        category="water",
+        category_name="用水",
+        confidence=0.875,
+        candidates=("water", "road"),
+        scores=(0.875, 0.1),
+        candidate_set=("water",),
+        secondary=(),
+        nature="ask",
+        urgency=urgency,
+        urgency_rules=("U1",),
+        department="works",
+        department_name="建设科",
+        assisting=("labour",),
+        channel="转办",
+        channel_article="第一条",
+        due={"answer": "2026-03-17", "object": "2026-03-09"},
+        place="三楼",
+        persons=None,
+        collective=False,
+        repeat=True,
+        needs_review=False,
+        review_reason=(),
+        evidence=(
+            Evidence("urgency", "rule", "U1", span=(0, 2), weight=2, note="停水"),
+            Evidence("urgency", "rule", "U2", status="past"),
+        ),
+        model="tiny 1",
+    )
+    whole = decision.to_dict()
+    return {"id": whole.pop("id"), "title": title, **whole, **values}
+
+
+def sheet_of(path: Path) -> Any:
+    return openpyxl.load_workbook(path).active
+
+
+def csv_of(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("text", HARMFUL)
+def test_formulas_are_text_in_a_spreadsheet(tmp_path: Path, text: str) -> None:
+    WRITERS[".xlsx"](tmp_path / "a.xlsx", [record(text)])
+    cell = sheet_of(tmp_path / "a.xlsx")["B2"]
+    assert cell.data_type == "s"
+    assert cell.value.strip() == text.strip()
+
+
+@pytest.mark.parametrize("text", HARMFUL)
+def test_formulas_are_text_in_csv(tmp_path: Path, text: str) -> None:
+    WRITERS[".csv"](tmp_path / "a.csv", [record(text, place=text)])
+    (row,) = csv_of(tmp_path / "a.csv")
+    assert row["title"] == row["place"] == f"'{text}"
+
+
+def test_plain_cells_are_not_touched_in_csv(tmp_path: Path) -> None:
+    WRITERS[".csv"](tmp_path / "a.csv", [record('他说"停水",a=b')])
+    (row,) = csv_of(tmp_path / "a.csv")
+    assert row["title"] == '他说"停水",a=b'
+    assert row["confidence"] == "0.875"
+
+
+@pytest.mark.parametrize("kind", [".csv", ".xlsx"])
+def test_lists_and_objects_are_readable_in_tables(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a{kind}"
+    WRITERS[kind](path, [record()])
+    if kind == ".csv":
+        row: dict[str, Any] = dict(csv_of(path)[0])
+    else:
+        heads, cells = sheet_of(path).iter_rows(values_only=True)
+        row = {name: "" if cell is None else str(cell) for name, cell in zip(heads, cells, strict=True)}
+    assert list(row) == list(record())
+    assert row["candidates"] == "water, road"
+    assert row["due"] == "answer 2026-03-17; object 2026-03-09"
+    assert (row["collective"], row["repeat"], row["persons"]) == ("", "yes", "")
+    assert row["evidence"] == "urgency: U1 停水, urgency: U2 (past)"
+
+
+def test_a_ledger_has_a_frozen_header_filters_and_colours(tmp_path: Path) -> None:
+    WRITERS[".xlsx"](tmp_path / "a.xlsx", [record(urgency=level) for level in (1, 2, 3, 4)])
+    sheet = sheet_of(tmp_path / "a.xlsx")
+    assert sheet.freeze_panes == "C2"
+    assert [cell.value for cell in sheet[1]] == list(record())
+    assert all(cell.font.bold for cell in sheet[1])
+    assert sheet.auto_filter.ref == f"A1:{sheet.cell(5, len(record())).coordinate}"
+    colours = [sheet.cell(row, 1).fill.fgColor.rgb for row in (2, 3, 4, 5)]
+    assert len(set(colours)) == 4
+    assert sheet["E2"].value == 0.875
+
+
+def test_characters_that_a_spreadsheet_cannot_hold(tmp_path: Path) -> None:
+    WRITERS[".xlsx"](tmp_path / "a.xlsx", [record("停\x00水\x0b", place="长" * 40_000)])
+    rows = list(sheet_of(tmp_path / "a.xlsx").iter_rows(values_only=True))
+    cells = dict(zip(*rows, strict=True))
+    assert cells["title"] == "停水"
+    assert len(cells["place"]) == 32_767
+
+
+def test_jsonl_keeps_everything(tmp_path: Path) -> None:
+    WRITERS[".jsonl"](tmp_path / "a.jsonl", [record("=1"), record("二\n行\u2028")])
+    lines = (tmp_path / "a.jsonl").read_bytes().decode().split("\n")
+    assert [json.loads(line) for line in lines[:-1]] == [record("=1"), record("二\n行\u2028")]
+    assert lines[-1] == ""
+    assert "停水" in lines[0]
+
+
+def test_parquet_keeps_types(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    WRITERS[".parquet"](path, (record(f"第{number}封", persons=number or None) for number in range(1500)))
+    rows = pq.read_table(path).to_pylist()
+    assert len(rows) == 1500
+    assert [rows[0]["persons"], rows[7]["persons"]] == [None, 7]
+    assert rows[0]["scores"] == [0.875, 0.1]
+    assert rows[0]["secondary"] == []
+    assert rows[0]["repeat"] is True
+    assert json.loads(rows[0]["due"]) == record()["due"]
+    assert json.loads(rows[0]["evidence"]) == record()["evidence"]
+
+
+@pytest.mark.parametrize("kind", list(WRITERS))
+def test_a_run_without_letters_gives_a_file_that_opens(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a{kind}"
+    with whole_file(path) as draft:
+        WRITERS[kind](draft, [])
+    if kind == ".parquet":
+        assert pq.read_table(path).num_rows == 0
+    elif kind == ".xlsx":
+        assert sheet_of(path).max_row == 1
+    else:
+        assert not path.read_text(encoding="utf-8-sig").strip()
+
+
+@pytest.mark.parametrize("kind", list(WRITERS))
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a{kind}"
+    path.write_text("the one before", encoding="utf-8")
+
+    def records() -> Iterator[dict[str, Any]]:
+        yield from (record() for _ in range(1200))
+        assert path.read_text(encoding="utf-8") == "the one before"
+        raise OSError("no room")
+
+    def write() -> None:
+        with whole_file(path) as draft:
+            WRITERS[kind](draft, records())
+
+    with pytest.raises(OSError, match="no room"):
+        write()
+    assert path.read_text(encoding="utf-8") == "the one before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_written_file_can_be_read_by_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with whole_file(path) as draft:
+        WRITERS[".jsonl"](draft, [record()])
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.stat().st_mode & 0o777 == 0o644
