@@ -19,12 +19,13 @@ from triage.errors import BundleError
 from triage.features import StaticVectors
 from triage.taxonomy import Taxonomy
 
-__all__ = ["FORMAT", "SIGNALS", "Bundle", "load_bundle", "resolve", "save_bundle", "verify"]
+__all__ = ["FORMAT", "MODEL", "SIGNALS", "Bundle", "load_bundle", "resolve", "save_bundle", "verify"]
 
 FORMAT = 1
 SHIPPED = "base"
+MODEL = "model.skops"
 SIGNALS = "signals.skops"  # fields that the first model was not trained for
-_MODELS = ("model.skops", SIGNALS)
+_MODELS = (MODEL, SIGNALS)
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ def verify(path: Path) -> dict[str, Any]:
             raise BundleError("bundle_file", path=path, file=name)
         if _hash(path / name) != expected:
             raise BundleError("bundle_hash", path=path, file=name)
-    if _MODELS[0] not in files:
-        raise BundleError("bundle_file", path=path, file=_MODELS[0])
+    if MODEL not in files:
+        raise BundleError("bundle_file", path=path, file=MODEL)
     return manifest
 
 
@@ -217,6 +218,6 @@ def _replaceable(path: Path) -> bool:
         return False
     try:
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        return "format" in manifest and _MODELS[0] in manifest["files"]
+        return "format" in manifest and MODEL in manifest["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return not any(path.iterdir())

@@ -136,14 +136,16 @@ class Triager:
             ``scores``: per category ``code``, ``probability``, ``margin``, ``intercept`` and ``parts`` (word, block,
             weight), which with the intercept add up to the margin; ``evidence``: as in the decision.
         """
-        decision = self.triage(petition)
         analysis = self.analyse(petition)
         facts, rules = self._see(analysis)
+        marks = signs(rules, facts)
+        judgements = [model([analysis], [marks])[0] for model in self.bundle.models]
+        decision = self._decide(analysis, facts, rules, judgements)
         model = self.bundle.models[0]
         scores = []
         best = [(decision.category, decision.confidence), *zip(decision.candidates, decision.scores, strict=True)]
         for code, probability in best[:count]:
-            parts, intercept = model.explain(analysis, signs(rules, facts), "category", code)
+            parts, intercept = model.explain(analysis, marks, "category", code)
             scores.append(
                 {
                     "code": code,

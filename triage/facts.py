@@ -154,10 +154,9 @@ class FactFinder:
 
     def __init__(self, policy: Mapping[str, Any]) -> None:
         root = PolicyTable(policy, _FILE)
-        root.only("schema_version", "anchors", "names", "collective", "repeat", "counts", "visits", "money", "place")
-        if root.integer("schema_version", 1, 99) != SCHEMA_VERSION:
-            root.fault("schema_version", f"must be {SCHEMA_VERSION}")
-        names = {name: root.sub("names").text(name) for name in root.sub("names", optional=True).table}
+        names = root.header(
+            SCHEMA_VERSION, "anchors", "collective", "repeat", "counts", "visits", "money", "place"
+        )
         names["N"] = COUNT
         anchors = root.sub("anchors")
         self._anchor_words = {name: anchors.words(name, shortest=2) for name in anchors.table}

@@ -121,6 +121,11 @@ class WordBlock:
         """Rarity of a word that was not kept."""
         return float(self.idf_.max(initial=0.0))
 
+    @property
+    def width_(self) -> int:
+        """Number of columns."""
+        return len(self.words_)
+
     def __getstate__(self) -> dict[str, Any]:
         # One long string loads a hundred times faster than sixty thousand JSON nodes.
         return {
@@ -338,9 +343,8 @@ class Featuriser:
         found: list[int] = []
         wanted, first = set(blocks), 0
         for name, part in zip(self.names, self.parts_, strict=True):
-            width = part.width_ if isinstance(part, StaticBlock) else len(part.words_)
-            found += range(first, first + width) if name in wanted else []
-            first += width
+            found += range(first, first + part.width_) if name in wanted else []
+            first += part.width_
         return np.array(found, np.int64)
 
     @property
@@ -372,22 +376,20 @@ class Featuriser:
                 known, weights, table = part.shares(words)
                 moves = (weights * (table @ own)).tolist()
                 found += [Contribution(f"{STATIC}{part.block}", *pair) for pair in zip(known, moves, strict=True)]
-                first += part.width_
             else:
                 row = part.transform([words])
                 moves = (row.data * coef[first + row.indices]).tolist()
                 names = [part.words_[column] for column in row.indices]
                 found += [Contribution(part.block, *pair) for pair in zip(names, moves, strict=True)]
-                first += len(part.words_)
+            first += part.width_
         return sorted(found, key=lambda item: -abs(item.weight))
 
     def word_of(self, column: int) -> str:
         """Return the word of a column; ``""`` for a dimension of the word vectors."""
         for part in self.parts_:
-            width = part.width_ if isinstance(part, StaticBlock) else len(part.words_)
-            if column < width:
+            if column < part.width_:
                 return "" if isinstance(part, StaticBlock) else part.words_[column]
-            column -= width
+            column -= part.width_
         raise IndexError(column)
 
     def known_share(self, letter: Mapping[str, Sequence[str]]) -> float:

@@ -105,11 +105,18 @@ class UrgencyPolicy:
 
     def __init__(self, policy: Mapping[str, Any]) -> None:
         root = PolicyTable(policy, _FILE)
-        root.only("schema_version", "levels", "names", "context", "idioms", "criteria", "crowd", "again", "deadline",
-                  "combine", "periods")  # fmt: skip
-        if root.integer("schema_version", 1, 99) != SCHEMA_VERSION:
-            root.fault("schema_version", f"must be {SCHEMA_VERSION}")
-        names = {name: root.sub("names").text(name) for name in root.sub("names", optional=True).table}
+        names = root.header(
+            SCHEMA_VERSION,
+            "levels",
+            "context",
+            "idioms",
+            "criteria",
+            "crowd",
+            "again",
+            "deadline",
+            "combine",
+            "periods",
+        )
         self.names = {**names, "N": COUNT}
         self.levels = self._read_levels(root.sub("levels"))
         self._read_context(root.sub("context"))

@@ -251,6 +251,14 @@ class PolicyTable:
         """Note one fault."""
         self.faults.append(f"{self.path}: {'.'.join(part for part in (self.key, key) if part)}: {what}")
 
+    def header(self, version: int, *tables: str) -> dict[str, str]:
+        """Check a file's version and tables; return its ``[names]``, which patterns may use."""
+        self.only("schema_version", "names", *tables)
+        if self.integer("schema_version", 1, 99) != version:
+            self.fault("schema_version", f"must be {version}")
+        own = self.sub("names", optional=True)
+        return {name: own.text(name) for name in own.table}
+
     def close(self) -> None:
         """Raise what was noted.
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triage.bundle import save_bundle
+from triage.bundle import MODEL, save_bundle
 from triage.config import home, models_home, shipped_vectors
 from triage.facts import Facts
 from triage.features import DEFAULT_BLOCKS, SIGNS, StaticVectors
@@ -70,7 +70,7 @@ def build(out: Path, policy: Policy) -> dict[str, Any]:
     thresholds, metrics["decision"] = _thresholds(fitted, labels, facts, rules)
     metrics["slices"] = _slices(fitted, corpus, labels["category"])
     manifest = {**manifest_of(out.name, corpus, policy, plan, own_labels=False), "thresholds": thresholds}
-    save_bundle(out, {"model.skops": fitted.model}, manifest, papers(manifest, metrics))
+    save_bundle(out, {MODEL: fitted.model}, manifest, papers(manifest, metrics))
     return metrics
 
 

@@ -138,8 +138,7 @@ def fit(
     first = next(iter(plan.heads))
     for number, (train, test) in enumerate(folds(labels[first], groups, plan.fold_count, plan.seed)):
         report("folds", number, plan.fold_count)
-        featuriser = Featuriser(plan.blocks, plan.min_df).fit([letters[place] for place in train], vectors)
-        seen, unseen = (featuriser.transform([letters[place] for place in part]) for part in (train, test))
+        featuriser, seen, unseen = _apart(letters, train, test, vectors, plan)
         for place in test:
             known[place] = featuriser.known_share(letters[place])
         for name, head in plan.heads.items():
@@ -165,6 +164,19 @@ def fit(
     model = LetterModel(featuriser, heads)
     model.novelty = float(np.quantile(known, plan.novelty_quantile))
     return Fitted(model, held_out)
+
+
+def _apart(
+    letters: Sequence[Letter],
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    vectors: StaticVectors | None,
+    plan: Plan,
+) -> tuple[Featuriser, sparse.csr_matrix, sparse.csr_matrix]:
+    """Return a featuriser fitted on some letters, and the features of those and of others it has not seen."""
+    own, others = ([letters[place] for place in part] for part in (train, test))
+    featuriser = Featuriser(plan.blocks, plan.min_df).fit(own, vectors)
+    return featuriser, featuriser.transform(own), featuriser.transform(others)
 
 
 def _solve(
@@ -203,10 +215,15 @@ def _margins(
     if head.ordinal:
         parts = [_svm(features, (index > level).astype(int), 2, head, seed) for level in range(len(classes) - 1)]
         return np.hstack([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-    coef, intercept = _svm(features, index, len(classes), head, seed)
-    if coef.shape[1] == 1:  # two classes have one margin: give each its own, so that all heads look alike
-        coef, intercept = np.hstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
+    coef, intercept = _one_each(*_svm(features, index, len(classes), head, seed))
     return coef, intercept - np.array([head.caution.get(code, 0.0) for code in classes])
+
+
+def _one_each(coef: Floats, intercept: Floats) -> tuple[Floats, Floats]:
+    """Return a margin for each class; two classes have one between them, so that all heads look alike."""
+    if coef.shape[1] > 1:
+        return coef, intercept
+    return np.hstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
 
 
 def _svm(features: sparse.csr_matrix, target: Any, count: int, head: HeadPlan, seed: int) -> tuple[Floats, Floats]:
@@ -222,10 +239,8 @@ def _svm(features: sparse.csr_matrix, target: Any, count: int, head: HeadPlan, s
         if len(present) == 1:
             intercept[present] = 1.0
         else:
-            own, shift = _svm(features, np.searchsorted(present, target), len(present), head, seed)
-            two = own.shape[1] == 1
-            coef[:, present] = np.hstack([-own, own]) / 2 if two else own
-            intercept[present] = np.concatenate([-shift, shift]) / 2 if two else shift
+            own = np.searchsorted(present, target)
+            coef[:, present], intercept[present] = _one_each(*_svm(features, own, len(present), head, seed))
         return (coef[:, 1:], intercept[1:]) if count == 2 else (coef, intercept)
     classes, sizes = np.unique(target, return_counts=True)
     weights = (len(target) / (len(classes) * sizes)) ** head.balance
@@ -312,9 +327,8 @@ def held_out_newest(
     """
     cut = int(len(order) * (1 - share))
     older, newest = order[:cut], order[cut:]
-    featuriser = Featuriser(plan.blocks, plan.min_df).fit([letters[place] for place in older], vectors)
+    featuriser, seen, unseen = _apart(letters, older, newest, vectors, plan)
     index = np.array([fitted.classes.index(labels[place]) for place in older])
-    seen, unseen = (featuriser.transform([letters[place] for place in part]) for part in (older, newest))
     head = next(iter(plan.heads.values()))
     coef, intercept = _solve(featuriser, seen, index, fitted.classes, head, plan.seed)
     return newest, fitted.probabilities(np.asarray(unseen @ coef, float) + intercept)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from triage.bundle import resolve, save_bundle, verify
+from triage.bundle import MODEL, SIGNALS, resolve, save_bundle, verify
 from triage.classify import LetterModel
 from triage.config import shipped_vectors
 from triage.engine import Triager
@@ -99,10 +99,8 @@ def train(
     """
     plan = plan or Plan()
     labels = corpus.labels if own_labels else [policy.taxonomy.current(code) for code in corpus.labels]
-    unknown = sorted({label for label in labels if label not in policy.taxonomy.categories})
-    if unknown and not own_labels:
-        count = sum(label in unknown for label in labels)
-        raise DataError("unknown_labels", path=source, count=count, found=", ".join(unknown[:8]))
+    if not own_labels:
+        _known(labels, policy.taxonomy.categories, source)
     analyses = [policy.analyser(petition) for petition in corpus.petitions]
     vectors = StaticVectors.load(shipped_vectors())
     letters = letters_of(analyses, plan)
@@ -114,13 +112,22 @@ def train(
         newest, probabilities = held_out_newest(letters, labels, order, vectors, plan, head)
         metrics["newest"] = category_figures(head.classes, probabilities, [labels[place] for place in newest])
     manifest = manifest_of(out.name, corpus, policy, plan, own_labels)
-    models: dict[str, LetterModel | Path] = {"model.skops": fitted.model}
-    signals = resolve() / "model.skops"
-    if verify(signals.parent)["segmenter"]["terms"] == policy.analyser.segmenter.fingerprint:
-        models["signals.skops"] = signals
-        manifest["thresholds"] = verify(signals.parent).get("thresholds", {})
+    models: dict[str, LetterModel | Path] = {MODEL: fitted.model}
+    shipped = resolve()
+    theirs = verify(shipped)
+    if theirs["segmenter"]["terms"] == policy.analyser.segmenter.fingerprint:
+        models[SIGNALS] = shipped / MODEL
+        manifest["thresholds"] = theirs.get("thresholds", {})
     save_bundle(out, models, manifest, papers(manifest, metrics))
     return metrics
+
+
+def _known(labels: Sequence[str], allowed: Collection[str], source: Path) -> None:
+    """Refuse labels that are not among those allowed."""
+    unknown = sorted(set(labels) - set(allowed))
+    if unknown:
+        count = sum(label in unknown for label in labels)
+        raise DataError("unknown_labels", path=source, count=count, found=", ".join(unknown[:8]))
 
 
 def papers(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, str]:
@@ -155,17 +162,14 @@ def evaluate_bundle(
         ``category`` and, where the rows know them, the other fields' figures.
     """
     taxonomy = triager.policy.taxonomy
+    classes = triager.bundle.models[0].heads["category"].classes
+    truth = [taxonomy.current(label) for label in corpus.labels]
+    _known(truth, classes, Path("letters"))
     decisions = []
     for decision in triager.triage_many(corpus.petitions):
         decisions.append(decision)
         report(len(decisions))
-    classes = triager.bundle.models[0].heads["category"].classes
     place = {code: number for number, code in enumerate(classes)}
-    truth = [taxonomy.current(label) for label in corpus.labels]
-    unknown = sorted(set(truth) - set(classes))
-    if unknown:
-        count = sum(label in unknown for label in truth)
-        raise DataError("unknown_labels", path="letters", count=count, found=", ".join(unknown[:8]))
     probabilities = np.zeros((len(decisions), len(classes)))
     for row, decision in zip(probabilities, decisions, strict=True):
         row[place[decision.category]] = decision.confidence
