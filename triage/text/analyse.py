@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from triage.schema import Petition, Span
 from triage.text.normalise import Normalised, Normaliser
@@ -21,6 +22,12 @@ _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _LATIN_WORD = re.compile("[A-Za-z\u00c0-\u024f]+")
 _CLAUSE_END = re.compile(r"[,。;!?、\n:]|(?<![A-Za-z])\.|\.(?=\s|$)")
 _SENTENCE_END = re.compile(r"[。;!?\n]|\.(?=\s|$)")
+
+_ASKING = re.compile(
+    "要求|请求|恳请|恳求|希望|盼|望|建议|请问|咨询|投诉|举报|反映|诉求|能否|能不能|可否|是否|怎么|如何|什么时候|何时|求助|帮|解决|请"
+    r"|\b(?:ask|request|want|hope|please|suggest|demand|beg|would like|how|when|whether|complain|report)",
+    re.IGNORECASE,
+)
 
 
 def language(text: str) -> str:
@@ -50,10 +57,15 @@ class Analysis:
         The words in order, English ones as lower-case lemmas.
     starts : list of int
         Where each word starts in ``text``.
+    personal : sequence
+        What the analyser's `Hider` found in the raw text and masked in ``text``.
     """
 
-    def __init__(self, petition: Petition, normalised: Normalised, title_end: int, analyser: Analyser) -> None:
+    def __init__(
+        self, petition: Petition, normalised: Normalised, title_end: int, analyser: Analyser, personal: Sequence[Any]
+    ) -> None:
         self.petition = petition
+        self.personal = personal
         self._normalised = normalised
         self._analyser = analyser
         self.text = normalised.text
@@ -68,6 +80,16 @@ class Analysis:
         """Return where ``text[start:end]`` stands in ``petition.text``."""
         return self._normalised.raw(start, end)
 
+    def part(self, start: int, end: int) -> Analysis:
+        """Return the analysis of ``text[start:end]`` alone: cut no second time, and without a way back."""
+        own = copy(self)
+        for name in ("clauses", "sentences", "asking", "requests", "every_word", "doc"):
+            own.__dict__.pop(name, None)
+        first, last = bisect_left(self.starts, start), bisect_left(self.starts, end)
+        own.text, own.title_end = self.text[start:end], max(0, self.title_end - start)
+        own.words, own.starts = self.words[first:last], [place - start for place in self.starts[first:last]]
+        return own
+
     @cached_property
     def clauses(self) -> list[Span]:
         """Spans between commas, stops and line ends."""
@@ -77,6 +99,24 @@ class Analysis:
     def sentences(self) -> list[Span]:
         """Spans between full stops and line ends."""
         return _pieces(_SENTENCE_END, self.text)
+
+    @cached_property
+    def asking(self) -> list[Span]:
+        """Spans of the body's clauses that ask for something."""
+        return [span for span in self.clauses if span[0] >= self.title_end and _ASKING.search(self.text, *span)]
+
+    @cached_property
+    def requests(self) -> list[Span]:
+        """Title and the body's sentences that ask for something: what is asked decides, not what is narrated."""
+        asking = iter([*self.asking, (len(self.text), len(self.text))])
+        start, _ = next(asking)
+        found = [(0, self.title_end)] if self.title_end else []
+        for first, last in self.sentences:
+            if first <= start < last:
+                found.append((first, last))
+            while start < last:
+                start, _ = next(asking)
+        return found
 
     @cached_property
     def every_word(self) -> list[str]:
@@ -112,6 +152,16 @@ def _pieces(ends: re.Pattern[str], text: str) -> list[Span]:
     return spans
 
 
+class Hider(Protocol):
+    """Finds what must not be read on, and masks it."""
+
+    def __call__(self, text: str) -> Sequence[Any]:
+        """Return what is to be hidden."""
+
+    def hide(self, text: str, found: Sequence[Any]) -> Normalised:
+        """Return the text without it."""
+
+
 class Analyser:
     """Turn petitions into analyses.
 
@@ -123,11 +173,18 @@ class Analyser:
         Wrong spelling to right one.
     backend : str or None
         Passed to `Segmenter`.
+    hider : Hider or None
+        Masks personal data first, so that nothing after it ever reads a name or a number of a person.
     """
 
     def __init__(
-        self, terms: Iterable[str] = (), misspellings: Mapping[str, str] | None = None, backend: str | None = None
+        self,
+        terms: Iterable[str] = (),
+        misspellings: Mapping[str, str] | None = None,
+        backend: str | None = None,
+        hider: Hider | None = None,
     ) -> None:
+        self._hider = hider
         self.segmenter = Segmenter(terms, backend)
         self.normalise = Normaliser(misspellings or {})
         self._blank: dict[str, Any] = {}
@@ -135,10 +192,15 @@ class Analyser:
 
     def __call__(self, petition: Petition) -> Analysis:
         """Analyse one letter."""
-        normalised = self.normalise(petition.text)
+        personal = self._hider(petition.text) if self._hider else ()
+        if self._hider and personal:
+            masked = self._hider.hide(petition.text, personal)
+            normalised = self.normalise(masked.text).over(masked)
+        else:
+            normalised = self.normalise(petition.text)
         places, length = normalised.offsets, len(petition.title)
         end = length if places is None else bisect_left(places, length)
-        return Analysis(petition, normalised, len(normalised.text[:end].rstrip()), self)
+        return Analysis(petition, normalised, len(normalised.text[:end].rstrip()), self, personal)
 
     def chinese(self, text: str) -> tuple[list[str], list[int]]:
         """Return words and where they start; Latin words lower-case."""

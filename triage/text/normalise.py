@@ -13,6 +13,8 @@ __all__ = ["Normalised", "Normaliser"]
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe00-\ufe0f\x00-\x08\x0b\x0c\x0e-\x1f\x7f\r"
+# "不 想 活 了": a single character set apart from others, as typed to be overlooked or for emphasis.
+_APART = rf"(?P<apart> (?:(?<=[{_HAN}] )(?=[{_HAN}](?:[^{_HAN}]|$))|(?<=[^{_HAN}][{_HAN}] )(?=[{_HAN}])))"
 _REPEATED = r"(?P<repeat>(?P<mark>[!?。,;:~\-=_*#.·、^])(?P=mark)+|\s{2,})"
 # Copies from old forums carry control noise between characters: at least two symbols, no word of three letters, and
 # not just figures ("10%~15%", "1#,2#").
@@ -37,6 +39,12 @@ class Normalised:
 
     text: str
     offsets: array[int] | None
+
+    def over(self, earlier: Normalised) -> Normalised:
+        """Return the same text with its way back through an earlier step, whose text this one was made of."""
+        if self.offsets is None or earlier.offsets is None:
+            return Normalised(self.text, earlier.offsets if self.offsets is None else self.offsets)
+        return Normalised(self.text, array("l", [earlier.offsets[place] for place in self.offsets]))
 
     def raw(self, start: int, end: int) -> tuple[int, int]:
         """Return the span of the raw text that ``text[start:end]`` came from."""
@@ -89,7 +97,7 @@ class Normaliser:
         self._single, self._other = _tables()
         self._misspellings = dict(misspellings)
         several = f"(?P<several>[{re.escape(''.join(self._other))}])"
-        common = [r"(?P<line>\r(?!\n)\s*)", f"(?P<drop>[{_INVISIBLE}]|_x000D_)", _REPEATED]
+        common = [r"(?P<line>\r(?!\n)\s*)", f"(?P<drop>[{_INVISIBLE}]|_x000D_)", _APART, _REPEATED]
         if self._misspellings:
             longest_first = sorted(self._misspellings, key=lambda word: (-len(word), word))
             common.append("(?P<word>" + "|".join(map(re.escape, longest_first)) + ")")
@@ -104,9 +112,7 @@ class Normaliser:
             return first
         # What stood apart only because of an invisible character has met now.
         second, _ = self._fold(first.text)
-        if first.offsets is None or second.offsets is None:
-            return Normalised(second.text, first.offsets if second.offsets is None else second.offsets)
-        return Normalised(second.text, array("l", [first.offsets[place] for place in second.offsets]))
+        return second.over(first)
 
     def _fold(self, text: str) -> tuple[Normalised, bool]:
         """Return a text after one search, and whether it held invisible characters besides carriage returns."""
@@ -148,4 +154,4 @@ class Normaliser:
             return "\n"
         if kind == "repeat":
             return "\n" if "\n" in found or "\r" in found else " " if found.isspace() else found[0]
-        return "" if kind == "drop" else " "
+        return "" if kind in ("drop", "apart") else " "
