@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,7 +18,16 @@ from triage.errors import DataError
 __all__ = ["Category", "Clock", "Department", "Nature", "Rule", "Taxonomy", "load_taxonomy"]
 
 SCHEMA_VERSION = 1
-_RULE_COLUMNS = ("id", "category", "nature", "keywords", "departments", "assisting", "basis")
+ROUTING_VERSION = 2
+LEVELS = ("village", "town", "county", "city", "province")
+_RULE_COLUMNS = (
+    "id", "category", "nature", "urgency", "level", "people", "keywords", "departments", "assisting", "basis",
+)  # fmt: skip
+_HOLIDAY_COLUMNS = ("date", "kind", "name")
+
+
+Start = Literal["received", "accepted", "replied", "review_asked", "reviewed", "rereview_asked"]
+STARTS: tuple[str, ...] = get_args(Start)
 
 
 class _Row(BaseModel):
@@ -57,6 +67,9 @@ class Nature(_Row):
     channel_zh: str
     channel_en: str
     article: str
+    tell_zh: str = ""
+    tell_en: str = ""
+    tree: bool = False
     clocks: tuple[str, ...] = ()
     review: bool = False
     closed: bool = False
@@ -66,27 +79,69 @@ class Nature(_Row):
         """Return the channel in words."""
         return self.channel_zh if lang == "zh" else self.channel_en
 
+    def tell(self, lang: str) -> str:
+        """Return what the clerk tells the petitioner."""
+        return self.tell_zh if lang == "zh" else self.tell_en
+
 
 class Clock(_Row):
     """A period of days that the law or the office sets."""
 
-    start: Literal["received", "accepted"]
+    start: Start
     days: int = Field(ge=0, le=3660)
     kind: Literal["calendar", "working"]
     article: str = ""
 
 
+class Target(BaseModel):
+    """Within how many days the office wants letters of one urgency in hand."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    urgency: int = Field(ge=1, le=4)
+    days: int = Field(ge=0, le=366)
+    kind: Literal["calendar", "working"]
+
+
+class _Period(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    days: int = Field(ge=0, le=3660)
+    kind: Literal["calendar", "working"]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of the routing table; empty conditions fit every letter."""
+    """One row of the routing table; empty conditions fit every letter.
+
+    Attributes
+    ----------
+    urgency, people : int
+        The least level of urgency and number of petitioners; 0 for any.
+    level : str
+        The level of the place the matter is about, one of `LEVELS`; ``""`` for any.
+    """
 
     id: str
     category: str
     nature: str
+    urgency: int
+    level: str
+    people: int
     keywords: re.Pattern[str] | None
     departments: tuple[str, ...]
     assisting: tuple[str, ...]
     basis: str
+
+    @property
+    def conditions(self) -> tuple[object, ...]:
+        """What a letter must be for the row to fit, the category apart."""
+        keywords = self.keywords.pattern if self.keywords else ""
+        return self.nature, self.urgency, self.level, self.people, keywords
+
+    @property
+    def unconditional(self) -> bool:
+        return not any(self.conditions)
 
 
 @dataclass(frozen=True)
@@ -107,6 +162,10 @@ class Taxonomy:
         Codes of earlier versions and what they became.
     roll_over : bool
         A last day that is a holiday moves to the next working day.
+    targets : Mapping[int, Target]
+        The office's own by urgency.
+    holidays : Mapping[date, bool]
+        The office's own days, True for a working day.
     """
 
     version: str
@@ -118,6 +177,8 @@ class Taxonomy:
     rules: tuple[Rule, ...]
     retired_to: Mapping[str, str]
     roll_over: bool
+    targets: Mapping[int, Target] = field(default_factory=dict)
+    holidays: Mapping[date, bool] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -186,7 +247,7 @@ def _split(cell: str) -> tuple[str, ...]:
 
 def _rules(path: Path, faults: _Faults) -> tuple[Rule, ...]:
     rules: dict[str, Rule] = {}
-    for number, row in enumerate(faults.take(lambda: read_csv(path, _RULE_COLUMNS, SCHEMA_VERSION)) or [], 3):
+    for number, row in enumerate(faults.take(lambda: read_csv(path, _RULE_COLUMNS, ROUTING_VERSION)) or [], 3):
         where = f"{path.name}: row {number} ({row['id']})"
         try:
             keywords = re.compile(row["keywords"], re.IGNORECASE) if row["keywords"] else None
@@ -197,11 +258,73 @@ def _rules(path: Path, faults: _Faults) -> tuple[Rule, ...]:
             faults.found.append(f"{where}: the id is empty or stands twice")
         if not row["departments"]:
             faults.found.append(f"{where}: departments is empty")
+        if row["level"] not in ("", *LEVELS):
+            faults.found.append(f"{where}: level {row['level']!r} does not exist; allowed are {', '.join(LEVELS)}")
         rules[row["id"]] = Rule(
-            row["id"], row["category"], row["nature"], keywords, _split(row["departments"]), _split(row["assisting"]),
+            row["id"], row["category"], row["nature"], _whole(row, "urgency", 4, where, faults), row["level"],
+            _whole(row, "people", 10**6, where, faults), keywords, _split(row["departments"]), _split(row["assisting"]),
             row["basis"],
         )  # fmt: skip
     return tuple(rules.values())
+
+
+def _whole(row: Mapping[str, str], column: str, most: int, where: str, faults: _Faults) -> int:
+    """Return the number in a cell, 0 for an empty one."""
+    cell = row[column] or "0"
+    if not cell.isdecimal() or int(cell) > most:
+        faults.found.append(f"{where}: {column} {cell!r} is no whole number up to {most}")
+        return 0
+    return int(cell)
+
+
+def _holidays(path: Path, faults: _Faults) -> dict[date, bool]:
+    """Return the office's own days, True for a working day; none without the file."""
+    if not path.is_file():
+        return {}
+    days: dict[date, bool] = {}
+    for number, row in enumerate(faults.take(lambda: read_csv(path, _HOLIDAY_COLUMNS, SCHEMA_VERSION)) or [], 3):
+        if row["kind"] not in ("holiday", "workday"):
+            faults.found.append(f"{path.name}: row {number}: kind {row['kind']!r}; allowed are holiday, workday")
+        try:
+            days[date.fromisoformat(row["date"])] = row["kind"] == "workday"
+        except ValueError:
+            faults.found.append(f"{path.name}: row {number}: date {row['date']!r} is not like 2027-01-01")
+    return days
+
+
+def _clocks(about: dict[str, Any], clocks: dict[str, Any], faults: _Faults) -> dict[str, Any]:
+    """Return the clocks with the chosen province's periods."""
+    name, chosen = "deadlines.toml", about.get("variant", "")
+    variants = {entry.get("code"): entry for entry in about.get("variants", [])}
+    if chosen and chosen not in variants:
+        faults.found.append(f"{name}: variant {chosen!r} does not exist; allowed are {', '.join(variants)}")
+    for code, entry in variants.items():
+        for clock, period in entry.items():
+            if clock in ("code", "zh", "en", "article"):
+                continue
+            faults.unknown(f"{name}: variant {code}", [clock], clocks, "clock")
+            try:
+                own = _Period.model_validate(period)
+            except ValidationError as error:
+                faults.found += [f"{name}: variant {code}: {clock}: {fault['msg']}" for fault in error.errors()]
+                continue
+            if code == chosen and clock in clocks:
+                clocks[clock] = clocks[clock].model_copy(
+                    update={"days": own.days, "kind": own.kind, "article": entry.get("article", "")}
+                )
+    return clocks
+
+
+def _targets(about: dict[str, Any], faults: _Faults) -> dict[int, Target]:
+    targets = {}
+    for number, entry in enumerate(about.get("target", []), 1):
+        try:
+            target = Target.model_validate(entry)
+        except ValidationError as error:
+            faults.found += [f"deadlines.toml: target no. {number}: {fault['msg']}" for fault in error.errors()]
+            continue
+        targets[target.urgency] = target
+    return targets
 
 
 def load_taxonomy(folder: Path) -> Taxonomy:
@@ -218,7 +341,10 @@ def load_taxonomy(folder: Path) -> Taxonomy:
     _, departments = faults.rows(Department, folder / "departments.toml", "department")
     _, natures = faults.rows(Nature, folder / "natures.toml", "nature")
     clocks_about, clocks = faults.rows(Clock, folder / "deadlines.toml", "clock")
+    clocks = _clocks(clocks_about, clocks, faults)
     rules = _rules(folder / "routing.csv", faults)
+    holidays = _holidays(folder / "holidays.csv", faults)
+    targets = _targets(clocks_about, faults)
     if about.get("fallback"):
         faults.unknown("categories.toml: fallback", [about["fallback"]], categories, "category")
     retired = about.get("retired_to", {})
@@ -245,17 +371,24 @@ def load_taxonomy(folder: Path) -> Taxonomy:
         rules=rules,
         retired_to=retired,
         roll_over=bool(clocks_about.get("roll_over", False)),
+        targets=targets,
+        holidays=holidays,
     )
 
 
 def _table_faults(rules: tuple[Rule, ...], categories: Mapping[str, Category]) -> list[str]:
-    """Return rows that no letter can reach and categories that no row without conditions catches."""
+    """Return rows no letter can reach, rows that contradict one another, categories no last row catches."""
     faults = []
     caught: set[str] = set()
+    seen: dict[tuple[object, ...], Rule] = {}
     for rule in rules:
-        if "" in caught or rule.category in caught:
+        twin = seen.setdefault((rule.category, *rule.conditions), rule)
+        if twin is not rule:
+            what = "says the same" if twin.departments == rule.departments else "contradicts it"
+            faults.append(f"routing.csv: {rule.id}: row {twin.id} has the same conditions and {what}")
+        elif "" in caught or rule.category in caught:
             faults.append(f"routing.csv: {rule.id}: cannot be reached, a row above it takes every such letter")
-        if not rule.nature and rule.keywords is None:
+        if rule.unconditional:
             caught.add(rule.category)
     if "" not in caught:
         missing = [code for code in categories if code not in caught]
