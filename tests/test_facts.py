@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from triage.config import read_toml
 from triage.errors import DataError
-from triage.facts import FactFinder, Facts
+from triage.facts import FactFinder, Facts, Limit
 from triage.schema import Petition
 from triage.text import Analyser
 from triage.text.cues import Spans, WordScanner, compile_bounded, lower_keep_length
@@ -172,16 +172,144 @@ def test_sums_are_read(text, money):
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "area"),
     [
-        ("我住在清水镇石桥村，请修路", "清水镇石桥村"),
-        ("翠湖小区7栋停水", "翠湖小区"),
-        ("请问怎么办证", ""),
-        ("我们小区没有灯", ""),
+        ("四亩二分责任田", (2_800,)), ("2亩3分5厘", (1_566.67,)), ("占了4.2亩和两亩半", (2_800, 1_666.67)), ("半亩地", (333.33,)),
+        ("三分地被占", (200,)), ("流转五百多亩", (333_333.33,)), ("15公顷", (150_000,)), ("2垧地", (20_000,)), ("3平方公里", (3_000_000,)),
+        ("120㎡的房,89.5平米", (120, 89.5)), ("房子120平方米", (120,)), ("4.2 mu of land were taken", (2_800,)),
+        ("two hectares and 1,200.5 square metres", (20_000, 1_200.5)), ("a yard of 80 sq m", (80,)),
+    ],
+)  # fmt: skip
+def test_areas_are_read_in_square_metres(text, area):
+    assert facts(text).area == area
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "每亩820元",
+        "820元一亩",
+        "一亩地八百块",
+        "一亩给800元",
+        "820元/亩",
+        "亩产一千斤",
+        "十分感谢,等了三分钟",
+        "it must be much",
+        "mu",
+        "部分地方",
     ],
 )
-def test_the_place_is_named(text, place):
-    assert facts(text).place == place
+def test_a_price_per_area_is_no_area(text):
+    assert facts(text).area == ()
+
+
+def test_an_area_is_shown_with_its_unit():
+    petition = Petition(body="村里占了我家四畝二分責任田")
+    [item] = [item for item in FINDER(ANALYSER(petition)).evidence if item.field == "area"]
+    assert (petition.text[slice(*item.span)], item.weight, item.note) == ("四畝二分", 2_800, "亩")
+
+
+def test_a_county_measures_as_it_is_used_to():
+    policy = copy.deepcopy(POLICY)
+    policy["area"]["units"]["垧"] = 6_666.67
+    assert FactFinder.from_toml(policy)(ANALYSER(Petition(body="一垧半地"))).area == (10_000.01,)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("找过街道，街道说归城管，城管说再等等", ("街道", "城管")),
+        ("我跑了五趟民政局，每次都让我等", ("民政局",)),
+        ("多次向县信访局反映，信访局没人管", ("信访局",)),
+        ("去年在这里留言反映过", ()),
+        ("请民政局答复：补贴标准是多少", ()),
+    ],
+)
+def test_the_offices_asked_before_are_named_once(text, asked):
+    found = facts(text)
+    assert found.asked == asked
+    noted = [(item.note, text[slice(*item.span)]) for item in found.evidence if item.field == "asked"]
+    assert noted == [(name, name) for name in asked]
+
+
+def test_an_office_a_matter_was_passed_on_to_was_not_asked():
+    text = "打过12345，12345说该归林业局管"
+    assert facts(text).asked == ("12345",)
+    policy = copy.deepcopy(POLICY)
+    for sign in policy["repeat"]["signs"]:
+        sign["asked"] = bool(sign.get("anchor"))
+    assert FactFinder.from_toml(policy)(ANALYSER(Petition(body=text))).asked == ("12345", "林业局")
+
+
+def test_lunar_dates_are_among_the_dates():
+    found = facts("去年腊月廿三停水，3月8日又停", date="2024-04-01")
+    assert [item.iso for item in found.dates] == ["2024-02-02", "2024-03-08"]
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("2023年4月10日我被厂里辞退", [("labour_arbitration", "2024-04-10", 40)]),
+        ("公司2023年2月10日解除了劳动合同", [("labour_arbitration", "2024-02-10", -20)]),
+        ("2023年4月我被公司辞退", [("labour_arbitration", "", None)]),
+        ("2023年3月20日在工地施工时受伤", [("work_injury", "2024-03-20", 19)]),
+        ("2024年1月10日收到征收补偿决定", [("reconsideration", "2024-03-10", 9)]),
+        ("2023年9月20日收到行政处罚决定书", [("administrative_suit", "2024-03-20", 19)]),
+        ("昨天收到信访处理意见书", [("petition_review", "2024-03-30", 29)]),
+        ("去年腊月廿三收到答复意见", [("petition_review", "2024-03-03", 2)]),
+        ("2024年2月20日收到复查意见", [("petition_re_review", "2024-03-21", 20)]),
+        ("2022年3月30日承包地被村里收回", [("land_arbitration", "2024-03-30", 29)]),
+        ("2021年4月5日在县医院做手术", [("medical_suit", "2024-04-05", 35)]),
+        ("I was dismissed on 2023-04-10.", [("labour_arbitration", "2024-04-10", 40)]),
+        ("2015年5月1日进厂，2023年4月10日被辞退，2024年2月1日来找过", [("labour_arbitration", "2024-04-10", 40)]),
+    ],
+)
+def test_a_period_running_out_is_seen(text, limits):
+    found = facts(text, date="2024-03-01").limits
+    assert [(item.code, item.last, item.days_left) for item in found] == limits
+    assert facts(text).limits == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2020年4月10日我被厂里辞退", "2024年2月3日在工地干活受伤", "2023年4月10日签的合同。我被公司辞退了", "我被公司辞退了", "2023年我被公司辞退",
+        "2024年2月10日没收到处罚决定书", "2024年6月1日承包地被收回", "2023年4月10日停水",
+    ],
+)  # fmt: skip
+def test_a_period_that_is_over_or_far_or_undated_is_left_out(text):
+    assert facts(text, date="2024-03-01").limits == ()
+
+
+def test_a_period_stands_where_its_event_does():
+    text = "我２０２３年４月１０日被廠裡辭退"
+    found = facts(text, date="2024-03-01")
+    assert found.limits == (Limit("labour_arbitration", (11, 16), "2024-04-10", 40),)
+    [item] = [item for item in found.evidence if item.field == "limit"]
+    assert (item.id, item.span, item.note) == (
+        "labour_arbitration",
+        (11, 16),
+        FINDER.limits["labour_arbitration"].article,
+    )
+
+
+def test_a_county_adds_a_period_and_widens_the_window():
+    policy = copy.deepcopy(POLICY)
+    policy["limit_window"]["ahead"] = 400
+    policy["limits"] = [
+        {"code": "x", "zh": "某期限", "en": "some period", "article": "某条", "days": 365, "when": ["停水"]}
+    ]
+    petition = Petition(body="2024年2月1日停水", fields={"date": "2024-03-01"})
+    [limit] = FactFinder.from_toml(policy)(ANALYSER(petition)).limits
+    assert (limit.code, limit.last, limit.days_left) == ("x", "2025-01-31", 336)
+
+
+def test_a_file_without_areas_and_periods_still_works():
+    policy = {key: table for key, table in POLICY.items() if key not in ("area", "limits", "limit_window")}
+    found = FactFinder.from_toml(policy)(
+        ANALYSER(Petition(body="四亩地，昨天收到信访处理意见书", fields={"date": "2024-03-01"}))
+    )
+    assert (found.area, found.limits) == ((), ())
 
 
 def test_evidence_stands_where_it_says():
@@ -214,10 +342,17 @@ def test_every_fault_is_told_at_once():
     policy["repeat"]["signs"].append({"id": "y", "weight": 1, "find": "甲*"})
     policy["visits"]["patterns"] = ["("]
     policy["extra"] = 1
+    policy["area"]["units"]["亩"] = -1
+    policy["area"]["price_after"] = "乙*"
+    policy["repeat"]["signs"].append({"id": "z", "weight": 1, "anchor": "authority", "asked": "yes"})
+    policy["limits"].append({"code": "reconsideration", "zh": "", "en": "", "article": "", "days": 1, "when": ["丙丙"]})
+    policy["limits"].append({"code": "w", "zh": "", "en": "", "days": 1, "years": 1, "kind": 1})
+    policy["limit_window"]["over"] = "long"
     with pytest.raises(DataError) as caught:
         FactFinder.from_toml(policy)
     faults = "\n".join(caught.value.faults)
-    for part in ("king", "must be one of", "weight", "nobody", "upper bound", "when", "visits.patterns", "extra"):
+    for part in ("king", "must be one of", "weight", "nobody", "upper bound", "when", "visits.patterns", "extra", "area.units.亩",
+                 "area.price_after", "true or false", "listed twice", "needs one of days", "article", "kind", "limit_window.over"):  # fmt: skip
         assert part in faults
     assert all(fault.startswith("facts.toml: ") for fault in caught.value.faults)
 
@@ -258,6 +393,10 @@ WORDS = st.sampled_from(
         "12345",
         "去年",
         "3月5日",
+        "正月初八",
+        "四亩二分",
+        "收到处罚决定书",
+        "2 mu ",
         "2018年",
         "五万元",
         "清水镇",
@@ -281,7 +420,7 @@ LETTERS = st.lists(st.one_of(WORDS, st.text(max_size=6)), max_size=30).map("".jo
 def test_any_text_is_read_and_every_span_is_inside(title, body, date):
     petition = Petition(title=title, body=body, fields={"date": date})
     found = FINDER(ANALYSER(petition))
-    spans = [item.span for item in found.evidence] + [item.span for item in found.dates]
+    spans = [item.span for item in (*found.evidence, *found.dates, *found.limits)]
     assert all(0 <= start < end <= len(petition.text) for start, end in spans)
     assert found.persons is None or found.persons >= 2
 

@@ -1,24 +1,25 @@
-"""Facts a letter states: who speaks, whether for many, whether again, when, how much and where."""
+"""Facts a letter states: who speaks, whether for many, whether again and to whom, when, how much, and what runs out."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, NamedTuple
 
+from triage.limits import Limit, LimitFinder, LimitRule
 from triage.schema import Evidence, Span
 from triage.text import Analysis
+from triage.text.areas import AreaFinder, number_before
 from triage.text.cues import PolicyTable, Spans, WordScanner, lower_keep_length
 from triage.text.dates import day_of, find_dates
-from triage.text.numerals import COUNT, DIGITS, ENGLISH_COUNT, Number, parse
+from triage.text.numerals import COUNT, ENGLISH_COUNT, parse
 
-__all__ = ["DateMention", "FactFinder", "Facts"]
+__all__ = ["DateMention", "FactFinder", "Facts", "Limit", "LimitRule"]
 
 SCHEMA_VERSION = 1
 _FILE = "facts.toml"
-_NUMBER_CHARS = frozenset("0123456789.,几数上百十千万亿余来多好近约拾佰仟廿卅零" + "".join(DIGITS))
-_LONGEST_NUMBER = 14
 # How far from an anchor its neighbours are read; patterns are matched inside the sentence only.
 _WINDOW = 40
 _NO_LIMIT = 10**9
@@ -63,8 +64,12 @@ class Facts:
         In the order of the letter.
     money : tuple of float
         Sums in yuan, in the order of the letter.
-    place : str
-        The place the letter names first and most fully; ``""`` if it names none.
+    area : tuple of float
+        Areas in square metres, in the order of the letter.
+    asked : tuple of str
+        The offices that a repeat was raised with before, as the letter calls them, each once.
+    limits : tuple of Limit
+        Legal periods that are running out; none where the letter has no date.
     evidence : tuple of Evidence
         Spans in ``Petition.text`` behind each field.
     """
@@ -77,7 +82,9 @@ class Facts:
     visits: int | None = None
     dates: tuple[DateMention, ...] = ()
     money: tuple[float, ...] = ()
-    place: str = ""
+    area: tuple[float, ...] = ()
+    asked: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -92,6 +99,7 @@ class _Sign(NamedTuple):
     anchor: str
     before: re.Pattern[str] | None
     after: re.Pattern[str] | None
+    asked: bool
 
 
 class _CountRule(NamedTuple):
@@ -132,10 +140,13 @@ class _Reading:
         self.sentences = Spans(analysis.sentences)
         self.evidence: list[Evidence] = []
 
-    def note(self, field: str, rule: str, start: int, end: int, weight: float = 0.0, status: str = "active") -> None:
-        """Keep one piece of evidence."""
+    def note(
+        self, field: str, rule: str, start: int, end: int, weight: float = 0.0, status: str = "active", note: str = ""
+    ) -> Span:
+        """Keep one piece of evidence; return its place in the raw text."""
         span = self.analysis.raw_span(start, end)
-        self.evidence.append(Evidence(field, "rule", rule, status, span, weight))
+        self.evidence.append(Evidence(field, "rule", rule, status, span, weight, note))
+        return span
 
 
 class FactFinder:
@@ -146,6 +157,11 @@ class FactFinder:
     policy : Mapping
         The tables of ``taxonomy/facts.toml``.
 
+    Attributes
+    ----------
+    limits : dict of str to LimitRule
+        The legal periods by code.
+
     Raises
     ------
     DataError
@@ -155,7 +171,16 @@ class FactFinder:
     def __init__(self, policy: Mapping[str, Any]) -> None:
         root = PolicyTable(policy, _FILE)
         names = root.header(
-            SCHEMA_VERSION, "anchors", "collective", "repeat", "counts", "visits", "money", "place"
+            SCHEMA_VERSION,
+            "anchors",
+            "collective",
+            "repeat",
+            "counts",
+            "visits",
+            "money",
+            "area",
+            "limits",
+            "limit_window",
         )
         names["N"] = COUNT
         anchors = root.sub("anchors")
@@ -168,7 +193,9 @@ class FactFinder:
         self._visits_vague = visits.integer("vague", 1, 99)
         self._visit_marks = visits.words("marks")
         self._read_money(root.sub("money"))
-        self._read_place(root.sub("place"))
+        self._area_finder = AreaFinder(root.sub("area", optional=True), names)
+        self._limit_finder = LimitFinder(root, names)
+        self.limits = self._limit_finder.rules
         root.close()
         self._scanner = self._build_scanner()
 
@@ -181,7 +208,7 @@ class FactFinder:
         table.only("threshold", "signs")
         signs = []
         for sub in table.subs("signs"):
-            sub.only("id", "weight", "limit", "when", "find", "words", "anchor", "before", "after")
+            sub.only("id", "weight", "limit", "when", "find", "words", "anchor", "before", "after", "asked")
             words = sub.words("words")
             source = "|".join(map(re.escape, sorted(words, key=len, reverse=True))) or sub.text("find", "")
             anchor = sub.text("anchor", "")
@@ -200,6 +227,7 @@ class FactFinder:
                     anchor,
                     sub.pattern("before", f"(?:{before})$", names) if before else None,
                     sub.pattern("after", after, names) if after else None,
+                    sub.flag("asked", bool(anchor)),
                 )
             )
             if source and not signs[-1].when:
@@ -242,19 +270,10 @@ class FactFinder:
         self._money_smallest = table.integer("smallest", 0, 1000)
         self._money_owed = table.pattern("owed", table.text("owed"))
 
-    def _read_place(self, table: PolicyTable) -> None:
-        table.only("suffixes", "stop", "stop_words", "longest", "never")
-        suffixes = sorted(table.words("suffixes"), key=len, reverse=True)
-        self._place_suffix = re.compile("|".join(map(re.escape, suffixes)) or "(?!)")
-        self._place_stop = frozenset(table.text("stop"))
-        stop_words = sorted(table.words("stop_words"), key=len, reverse=True)
-        self._place_cut = re.compile("|".join(map(re.escape, stop_words)) or "(?!)")
-        self._place_longest = table.integer("longest", 1, 20)
-        self._place_never = table.words("never")
-
     def _build_scanner(self) -> WordScanner[str]:
         words = [(word, f"@{name}") for name, listed in self._anchor_words.items() for word in listed]
         when = {word for signs in self._signs.values() for sign in signs for word in sign.when}
+        when |= self._limit_finder.words
         self._single = tuple(sorted(word for word in when if len(word) == 1))
         words += [(word, word) for word in sorted(when) if len(word) > 1]
         return WordScanner(words)
@@ -263,17 +282,22 @@ class FactFinder:
         """Return the facts of one letter."""
         reading = self._scan(analysis)
         people = self._petitioners(reading, self._counts(reading))
-        collective = self._decide("collective", reading, people.weight)
+        collective, _ = self._decide("collective", reading, people.weight)
+        repeat, anchors = self._decide("repeat", reading, 0.0)
+        given = day_of(analysis.petition.fields.get("date", ""))
+        dates = find_dates(reading.text, given)
         return Facts(
             persons=people.persons,
             households=people.households,
             signatories=people.signatories,
             collective=collective,
-            repeat=self._decide("repeat", reading, 0.0),
+            repeat=repeat,
             visits=self._count_visits(reading),
-            dates=self._dates(reading),
+            dates=tuple(DateMention(iso, analysis.raw_span(start, end)) for (start, end), iso in dates),
             money=self._money(reading),
-            place=self._place(reading),
+            area=self._areas(reading),
+            asked=self._asked(reading, anchors) if repeat else (),
+            limits=self._running_out(reading, dates, given) if given and dates else (),
             evidence=tuple(reading.evidence),
         )
 
@@ -293,27 +317,30 @@ class FactFinder:
                 seen.add(tag)
         return _Reading(analysis, anchors, frozenset(seen))
 
-    def _decide(self, field: str, reading: _Reading, score: float) -> bool:
-        """Add up the signs of one fact; evidence is kept in either case."""
+    def _decide(self, field: str, reading: _Reading, score: float) -> tuple[bool, set[Span]]:
+        """Add up the signs of one fact; evidence is kept in either case. The anchors of those for it come along."""
         found: list[tuple[str, Span, float]] = []
+        anchors: set[Span] = set()
         for sign in self._signs[field]:
-            for number, span in enumerate(self._places(sign, reading)):
+            for number, (span, anchor) in enumerate(self._places(sign, reading)):
                 if number >= sign.limit:
                     break
                 score += sign.weight
                 found.append((sign.id, span, sign.weight))
+                if anchor and sign.asked and sign.weight > 0:
+                    anchors.add(anchor)
         decided = score >= self._threshold[field]
         for rule, (start, end), weight in found:
             if decided or weight > 0:
                 reading.note(field, rule, start, end, weight, "active" if decided and weight > 0 else "exception")
-        return decided
+        return decided, anchors
 
     @staticmethod
-    def _places(sign: _Sign, reading: _Reading) -> Iterator[Span]:
+    def _places(sign: _Sign, reading: _Reading) -> Iterator[tuple[Span, Span | None]]:
         if sign.find:
             if not reading.seen.isdisjoint(sign.when):
                 for match in sign.find.finditer(reading.lowered):
-                    yield match.span()
+                    yield match.span(), None
             return
         for start, end in reading.anchors[sign.anchor]:
             first, last = reading.sentences.around(start)
@@ -328,13 +355,23 @@ class FactFinder:
                 if not right:
                     continue
                 high = right.end()
-            yield low, high
+            yield (low, high), (start, end)
+
+    @staticmethod
+    def _asked(reading: _Reading, anchors: set[Span]) -> tuple[str, ...]:
+        """Return the offices that the signs of a repeat stand around, in order."""
+        names: dict[str, Span] = {}
+        for start, end in sorted(anchors):
+            names.setdefault(reading.text[start:end], (start, end))
+        for name, (start, end) in names.items():
+            reading.note("asked", "asked", start, end, note=name)
+        return tuple(names)
 
     def _counts(self, reading: _Reading) -> list[_Count]:
         """Return the numbers that stand before a unit of people or households."""
         text, found = reading.text, []
         for match in self._unit.finditer(text):
-            start, number = _number_before(text, match.start())
+            start, number = number_before(text, match.start())
             if number is not None:
                 found.append(_Count(start, match.end(), number.value, match.group(), not number.approximate))
         if reading.analysis.lang == "en":
@@ -400,16 +437,11 @@ class FactFinder:
         reading.note("visits", "visits", best[1], best[2], float(best[0]))
         return best[0]
 
-    def _dates(self, reading: _Reading) -> tuple[DateMention, ...]:
-        given = day_of(reading.analysis.petition.fields.get("date", ""))
-        found = find_dates(reading.text, given)
-        return tuple(DateMention(iso, reading.analysis.raw_span(start, end)) for (start, end), iso in found)
-
     def _money(self, reading: _Reading) -> tuple[float, ...]:
         text = reading.text
         sums: dict[int, tuple[int, float]] = {}
         for match in self._money_unit.finditer(text):
-            start, number = _number_before(text, match.start())
+            start, number = number_before(text, match.start())
             if number and number.value >= self._money_smallest:
                 sums[start] = (match.end(), number.value)
         if self._money_owed:
@@ -421,57 +453,20 @@ class FactFinder:
             reading.note("money", "yuan", start, end, value)
         return tuple(value for _, (_, value) in sorted(sums.items()))
 
-    def _place(self, reading: _Reading) -> str:
-        """Return the run of place names with most levels, the first of equals."""
-        text, best = reading.text, (0, 0, 0)
-        start = end = levels = last = 0
-        for match in self._place_suffix.finditer(text):
-            first = self._place_start(text, match.start(), max(last, match.start() - self._place_longest))
-            last = match.end()
-            if not _is_name(text[first : match.start()]) or text[first : match.end()].endswith(self._place_never):
-                continue
-            start, levels = (start, levels + 1) if levels and first == end else (first, 1)
-            end = match.end()
-            best = max(best, (levels, start, end), key=lambda found: found[0])
-        if not best[0]:
-            return ""
-        reading.note("place", "place", best[1], best[2])
-        return text[best[1] : best[2]]
+    def _areas(self, reading: _Reading) -> tuple[float, ...]:
+        areas = self._area_finder(reading.text, reading.lowered)
+        for start, end, value, unit in areas:
+            reading.note("area", "square_metres", start, end, value, note=unit)
+        return tuple(area.value for area in areas)
 
-    def _place_start(self, text: str, start: int, lowest: int) -> int:
-        """Return where the name that ends at ``start`` begins."""
-        first = start
-        while first > lowest and text[first - 1] not in self._place_stop and _is_name_char(text[first - 1]):
-            first -= 1
-        cuts = [match.end() for match in self._place_cut.finditer(text, first, start)]
-        return cuts[-1] if cuts else first
-
-
-def _is_name_char(char: str) -> bool:
-    return "\u4e00" <= char <= "\u9fff" or (char.isascii() and char.isalpha())
-
-
-def _is_name(text: str) -> bool:
-    return len(text) >= 2 or (len(text) == 1 and text.isascii())
+    def _running_out(self, reading: _Reading, dates: Sequence[tuple[Span, str]], given: date) -> tuple[Limit, ...]:
+        found = self._limit_finder(reading.lowered, reading.sentences, reading.seen, dates, given)
+        limits = []
+        for (start, end), rule, last, left in found:
+            span = reading.note("limit", rule.code, start, end, float(left or 0), note=rule.article)
+            limits.append(Limit(rule.code, span, last, left))
+        return tuple(limits)
 
 
 def _size(count: _Count) -> float:
     return count.value
-
-
-def _number_before(text: str, end: int) -> tuple[int, Number | None]:
-    """Return where the number that ends at ``end`` starts, and the number."""
-    if end and text[end - 1] == " ":
-        end -= 1
-    start = end
-    if start and text[start - 1] == "个":
-        start -= 1
-        end = start
-    while start > 0 and end - start < _LONGEST_NUMBER and text[start - 1] in _NUMBER_CHARS:
-        # A comma belongs to a number only between digits.
-        if text[start - 1] == "," and not (text[start : start + 1].isdigit() and text[start - 2 : start - 1].isdigit()):
-            break
-        start -= 1
-    while start < end and text[start] in ".,多余来万亿":
-        start += 1
-    return start, parse(text[start:end]) if start < end else None
