@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 from triage.errors import InputError
 
-__all__ = ["encoding_of"]
+__all__ = ["decoded", "decoded_anyhow", "encoding_of"]
 
 _SAMPLE = 1 << 20  # bytes
 _LEGACY = ("gb18030", "big5")
+# Chinese programs say GB2312 and write the characters that only its successors have.
+_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "ascii": "utf-8", "utf-8": "utf-8-sig"}
 
 
 def encoding_of(path: Path) -> str:
@@ -21,7 +24,38 @@ def encoding_of(path: Path) -> str:
         If it is none of them, or no text at all.
     """
     with open(path, "rb") as file:
-        sample = file.read(_SAMPLE)
+        return _encoding(file.read(_SAMPLE), path)
+
+
+def decoded(data: bytes, path: Path, declared: str = "") -> str:
+    """Return bytes as text, in the encoding they declare where that fits.
+
+    Raises
+    ------
+    InputError
+        As `encoding_of`.
+    """
+    try:
+        name = codecs.lookup(declared).name if declared else ""
+        if name:
+            return data.decode(_WIDER.get(name, name))
+    except (LookupError, UnicodeError):
+        pass
+    try:
+        return data.decode(_encoding(data[:_SAMPLE], path))
+    except UnicodeError:
+        raise InputError("file_encoding", path=path) from None
+
+
+def decoded_anyhow(data: bytes, path: Path, declared: str = "") -> str:
+    """Return bytes as text as well as can be; what is garbled is refused where the letter is judged."""
+    try:
+        return decoded(data, path, declared)
+    except InputError:
+        return data.decode("utf-8", errors="replace")
+
+
+def _encoding(sample: bytes, path: Path) -> str:
     if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     if b"\x00" in sample:

@@ -9,11 +9,12 @@ from typing import Any
 
 from triage.errors import InputError
 from triage.intake.encoding import encoding_of
+from triage.intake.limits import Limits
 
 __all__ = ["read_jsonl"]
 
 
-def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+def read_jsonl(path: Path, limits: Limits) -> Iterator[dict[str, Any]]:
     """Yield one object a line; blank lines are passed over."""
     number = 0
     try:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from triage.errors import InputError
+from triage.intake.limits import Limits
 
 __all__ = ["read_parquet"]
 
 _ROWS = 1000
 
 
-def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
+def read_parquet(path: Path, limits: Limits) -> Iterator[dict[str, Any]]:
     """Yield rows in order."""
     import pyarrow as arrow
     from pyarrow.parquet import ParquetFile

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from triage.errors import InputError
 from triage.intake.encoding import encoding_of
+from triage.intake.limits import Limits
 
 __all__ = ["read_delimited"]
 
 _LONGEST_CELL = 1 << 24  # characters
 
 
-def read_delimited(path: Path) -> Iterator[dict[str, str]]:
+def read_delimited(path: Path, limits: Limits) -> Iterator[dict[str, str]]:
     """Yield rows; the delimiter is a tab in ``.tsv``, else that of comma, semicolon, tab the header has most of."""
     csv.field_size_limit(_LONGEST_CELL)
     try:
