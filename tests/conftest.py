@@ -117,15 +117,65 @@ start = "accepted"
 days = 5
 kind = "working"
 """
-ROUTING = """\
+CHANNELS = """
+schema_version = 1
+
+[[branch]]
+code = "court"
+zh = "法院"
+en = "Court"
+article = "第二十条"
+clocks = ["answer"]
+tell_zh = "去法院"
+tell_en = "Go to court"
+
+[[branch.rule]]
+id = "C1"
+categories = ["pay"]
+keywords = "起诉|sue"
+basis = "第二十一条"
+tell_zh = "带欠条去法院"
+tell_en = "Take the IOU to court"
+
+[[branch]]
+code = "office"
+zh = "本办"
+en = "This office"
+article = "第二十二条"
+clocks = ["answer", "object"]
+tell_zh = "我们办"
+tell_en = "We do it"
+"""
+ACCUSED = """
+schema_version = 1
+superiors = ["labour"]
+acts = ["贪污"]
+loose_acts = ["不作为"]
+reports = "举报"
+addressed = "请"
+denied = "没有"
+
+[[unit]]
+level = "county"
+department = "works"
+words = ["建设科"]
+"""
+LEVELS = """\
 # schema_version = 1
-id,category,nature,keywords,departments,assisting,basis
-T1,water,,收费|bill,works|labour,,第十条
-T2,water,,,works,labour,第十一条
-T3,road,idea,,works|labour,,第十二条
-T4,road,,,works,,第十三条
-T5,pay,,工伤|injur,labour|works,,第十四条
-T6,pay,,,labour,,第十五条
+category,township_office_zh,township_office_en,township_role,county_department,basis
+water,水管站,water station,leads,works,第三十条
+road,路管站,road station,assists,works,第三十一条
+pay,劳动站,labour station,leads,labour,第三十二条
+"""
+ROUTING = """\
+# schema_version = 2
+id,category,nature,urgency,level,people,keywords,departments,assisting,basis
+T1,water,,,,,收费|bill,works|labour,,第十条
+T2,water,,,,,,works,labour,第十一条
+T3,road,idea,,,,,works|labour,,第十二条
+T4,road,,,,,,works,,第十三条
+T5,pay,,,,,工伤|injur,labour|works,,第十四条
+T6,pay,,,,,,labour,,第十五条
 """
 
 _LETTERS = {
@@ -208,9 +258,12 @@ def write_home(folder: Path) -> Path:
         ("natures.toml", NATURES),
         ("deadlines.toml", DEADLINES),
         ("routing.csv", ROUTING),
+        ("channels.toml", CHANNELS),
+        ("accused.toml", ACCUSED),
+        ("levels.csv", LEVELS),
     ):
         (taxonomy / name).write_text(text, encoding="utf-8")
-    for name in ("facts.toml", "urgency.toml"):
+    for name in ("facts.toml", "urgency.toml", "place.toml", "divisions.csv", "privacy.toml", "similar.toml"):
         shutil.copyfile(SHIPPED / "taxonomy" / name, taxonomy / name)
     shutil.copytree(SHIPPED / "lexicons", folder / "lexicons")
     return folder

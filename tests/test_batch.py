@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from triage.features import StaticVectors
 from triage.intake import Columns
 from triage.policy import load_policy
 
+SHIPPED = Path(__file__).parents[1] / "data"
 KINDS = [".jsonl", ".csv", ".xlsx", ".parquet"]
 LETTERS = 20
 BAD = {4: "", 11: "停水\x00", 18: "停\ufffd水"}  # place to a text that is refused
@@ -31,6 +33,16 @@ def clerk(tiny_home: Path, tiny_model: LetterModel, vectors: StaticVectors) -> T
     tiny_model.bind(vectors)
     bundle = Bundle(Path("tiny"), {"name": "tiny", "version": "1"}, (tiny_model,))
     return Triager(load_policy(tiny_home), bundle)
+
+
+@pytest.fixture(scope="session")
+def township(tmp_path_factory: pytest.TempPathFactory) -> Triager:
+    """Return a triager with the shipped bundle, in the policy folder of an office that says who it is."""
+    home = tmp_path_factory.mktemp("township") / "data"
+    for part in ("taxonomy", "lexicons"):
+        shutil.copytree(SHIPPED / part, home / part)
+    shutil.copyfile(SHIPPED / "samples" / "office.toml", home / "office.toml")
+    return Triager.load(data=home)
 
 
 @pytest.fixture
@@ -129,6 +141,49 @@ def test_a_record_is_the_decision_and_the_title(clerk: Triager, source: Path, co
     assert first.pop("title") == row["title"]
     assert first == clerk.triage(petition).to_dict()
     assert first["due"]
+
+
+def write(path: Path, *rows: dict[str, str]) -> Path:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_personal_data_gets_into_no_file(township: Triager, columns: Columns, tmp_path: Path, kind: str) -> None:
+    planted = ("张建国", "李秀英", "13800001234", "11010519491231002X", "19491231", "三组15号", "15号")
+    who = "我叫张建国，身份证号11010519491231002X，手机13800001234，家住石桥村三组15号"
+    source = write(
+        tmp_path / "a.jsonl",
+        {"id": "1", "title": f"{who}，反映停水", "text": f"{who}。停水五天了，请修。", "address": "石桥村三组15号"},
+        {"id": "2", "title": "路灯坏了，请打13800001234", "text": f"路灯坏了，请换灯。{who}，我爱人李秀英也在家。"},
+        {"id": "3", "title": f"实名举报，{who}", "text": f"{who}。我举报村支书贪污低保金，请纪委查处。"},
+        {"id": "4", "title": who, "text": f"{who}\x00"},
+    )
+    output = out(tmp_path, f"ledger{kind}")
+    journal, kept = output.with_name(f"{output.name}.part"), []
+    told = run(source, output, township, columns, report=lambda *_: kept.append(journal.read_text(encoding="utf-8")))
+    assert (told.letters, told.rejects) == (3, 1)
+    rejects, rows = output.with_name(f"{output.name}.rejects.jsonl"), str(cells(output))
+    assert "停水" in rows  # the rest of a title stays
+    assert "停水" in kept[0]
+    written = "".join([*kept, rejects.read_text(encoding="utf-8"), rows])
+    assert not [text for text in planted if text in written]
+
+
+def test_a_ledger_says_nothing_of_an_accusation(township: Triager, columns: Columns, tmp_path: Path) -> None:
+    text = "我实名举报河北省清河县石桥镇村支书王德发贪污低保金三万元，扬言打人，请纪委查处。"
+    source = write(
+        tmp_path / "a.jsonl", {"id": "1", "title": "举报王德发贪污", "text": text, "address": "河北省清河县石桥镇"}
+    )
+    output = out(tmp_path, "ledger.jsonl")
+    run(source, output, township, columns)
+    (row,) = records(output)
+    assert row["nature"] == "accusation"
+    assert (row["id"], row["title"], row["place"], row["evidence"]) == ("1", "", "", [])
+    told = json.dumps(row, ensure_ascii=False)
+    assert not [
+        word for word in ("王德发", "村支书", "贪污", "低保金", "三万", "30000", "清河", "石桥") if word in told
+    ]
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
@@ -318,7 +373,7 @@ def test_the_input_is_never_overwritten(clerk: Triager, source: Path, columns: C
         ("a.parquet", "no parquet", "file_broken"),
         ("a.jsonl", "{broken\n", "file_broken"),
         ("a.jsonl", '{"text": "停水"}\n{broken\n', "file_broken"),
-        ("a.doc", "停水", "file_kind"),
+        ("a.xyz", "停水", "file_kind"),
         ("missing.csv", None, "no_file"),
     ],
 )

@@ -158,10 +158,22 @@ def test_a_letter_scores_alone_as_in_company(
         assert alone.scores["category"].ranked == judgement.scores["category"].ranked
 
 
-def test_strange_letters_are_not_familiar(tiny_model: LetterModel, analyser: Analyser) -> None:
-    strange, known = tiny_model([analyser(Petition(body=text)) for text in ("量子纠缠与暗物质", "路灯")], [(), ()])
-    assert (strange.familiar, known.familiar) == (False, True)
-    assert sum(share for _, share in strange.scores["category"].ranked) == pytest.approx(1)
+@pytest.mark.parametrize(
+    ("text", "familiar"),
+    [
+        ("桥上的路灯坏了，请换灯", True),
+        ("量子纠缠与暗物质", False),  # words it does not know
+        ("路灯", False),  # too few words
+        ("路灯" * 200, False),
+        ("桥上的路灯坏了，请换灯。" * 100, False),  # the same over and over
+    ],
+)
+def test_a_letter_is_familiar_by_enough_different_known_words(
+    tiny_model: LetterModel, analyser: Analyser, text: str, familiar: bool
+) -> None:
+    (judgement,) = tiny_model([analyser(Petition(body=text))], [()])
+    assert judgement.familiar == familiar
+    assert sum(share for _, share in judgement.scores["category"].ranked) == pytest.approx(1)
 
 
 def test_held_out_scores_are_good_and_calibrated_coverage_holds(tiny_fitted: Fitted, tiny_letters: Letters) -> None:

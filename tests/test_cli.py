@@ -25,6 +25,7 @@ from triage.schema import Evidence
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "data" / "samples" / "letters.csv"
 WAGES = "包工头跑了，欠我们八个人三个月工资，要求帮忙讨回。"
+TWO_LANGUAGES = ("category_name", "department_name", "channel", "channel_tell", "urgency_advice")
 Call = Callable[..., tuple[int, str, str]]
 
 
@@ -115,7 +116,7 @@ def test_classify_a_text(call: Call, shipped: Triager, lang: str) -> None:
     triager = Triager(shipped.policy, shipped.bundle, lang)
     assert json.loads(out) == triager.triage(Petition(body=WAGES, title="讨薪")).to_dict()
     assert out.count("\n") == 1
-    assert ("劳动" in out) == (lang == "zh")
+    assert all(json.loads(out)[field].isascii() == (lang == "en") for field in TWO_LANGUAGES)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +347,8 @@ def amiss() -> None:
     Path("broken.jsonl").write_text('{"text": "停水"}\n{broken\n', encoding="utf-8")
     Path("list.jsonl").write_text("[1, 2]\n", encoding="utf-8")
     Path("binary.csv").write_bytes(b"id,text\n1,\x00\x01\x02\n")
-    Path("letter.docx").write_bytes(b"PK\x03\x04")
+    Path("broken.docx").write_bytes(b"PK\x03\x04")
+    Path("letter.xyz").write_text(WAGES, encoding="utf-8")
     Path("folder.csv").mkdir()
 
 
@@ -355,7 +357,8 @@ def amiss() -> None:
     ("name", "says"),
     [
         ("missing.csv", "missing.csv"),
-        ("letter.docx", ".xlsx"),
+        ("letter.xyz", ".xlsx"),
+        ("broken.docx", "broken.docx"),
         ("columns.csv", "--text-column"),
         ("empty.csv", "empty.csv"),
         ("heads.csv", "heads.csv"),
@@ -493,7 +496,7 @@ def spoil(home: Path, name: str, old: str, new: str) -> None:
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_data_check_lists_every_fault(call: Call, own_home: Path, lang: str) -> None:
     spoil(own_home, "taxonomy/natures.toml", '"object"]', '"never"]')
-    spoil(own_home, "taxonomy/routing.csv", "T6,pay,,,labour", "T6,pay,,(工资,nowhere")
+    spoil(own_home, "taxonomy/routing.csv", "T6,pay,,,,,,labour", "T6,pay,,,,,(工资,nowhere")
     spoil(own_home, "taxonomy/categories.toml", 'fallback = "road"', 'fallback = "misc"')
     before = sorted(own_home.rglob("*"))
     status, out, err = call("data", "check", "--data", own_home, "--lang", lang)
@@ -520,6 +523,28 @@ def test_data_check_lists_faults_of_different_files(call: Call, own_home: Path) 
     assert status == 1
     for told in ("deadlines.toml", "terms.txt", "misspellings.csv"):
         assert told in err
+
+
+def test_data_check_reads_every_file_of_rules(call: Call, own_home: Path) -> None:
+    names = (
+        "channels.toml", "accused.toml", "levels.csv", "place.toml", "divisions.csv", "privacy.toml", "similar.toml",
+        "facts.toml", "urgency.toml",
+    )  # fmt: skip
+    for name in names:
+        path = own_home / "taxonomy" / name
+        whole = path.read_bytes()
+        path.write_text("no rules\n", encoding="utf-8")
+        status, out, err = call("data", "check", "--data", own_home)
+        assert (status, out) == (1, "")
+        assert name in err
+        path.write_bytes(whole)
+    assert call("data", "check", "--data", own_home)[0] == 0
+
+
+def test_data_routes_refuses_what_is_no_table_of_examples(call: Call) -> None:
+    table(THREE)
+    for name in ("letters.csv", "nowhere.csv"):
+        refused(call, "data", "routes", name, says=name)
 
 
 def test_other_commands_name_a_faulty_folder_in_one_line(call: Call, own_home: Path) -> None:

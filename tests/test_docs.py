@@ -20,7 +20,7 @@ TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 README = PAGES[0].read_text(encoding="utf-8")
 POLICY = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-COUNTY = ("categories.toml", "routing.csv")
+COUNTY = ("categories.toml", "channels.toml", "routing.csv", "levels.csv")
 
 
 def fenced(text: str, kind: str) -> list[str]:

@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from triage.classify import LetterModel
 from triage.errors import DataError
-from triage.features import Featuriser, StaticBlock, StaticVectors, WordBlock, asking_spans, block_words
+from triage.features import Featuriser, StaticBlock, StaticVectors, WordBlock, block_words
 from triage.schema import Petition
 from triage.text import Analyser
 
@@ -88,20 +88,21 @@ def test_blocks_of_a_letter(analyser: Analyser) -> None:
     assert not {"。", "12345", "\n"} & set(words)
     assert {"自来水管", "自来水", "自来", "水管"} <= set(block_words(analysis, "every"))
     assert block_words(analysis, "title") == ["路灯"]
+    assert block_words(analysis, "titlechars") == ["路灯"]
     assert "修好" in block_words(analysis, "request")
     assert "自来水管" not in block_words(analysis, "request")
-    with pytest.raises(ValueError, match="word, every, title, request"):
+    with pytest.raises(ValueError, match="word, every, title, titlechars, request"):
         block_words(analysis, "nonsense")
 
 
 def test_asking_spans_leave_the_title_out(analyser: Analyser) -> None:
     analysis = analyser(Petition(title="请修路", body="路坏了，请派人修。谢谢"))
-    assert [analysis.text[first:last] for first, last in asking_spans(analysis)] == ["请派人修"]
+    assert [analysis.text[first:last] for first, last in analysis.asking] == ["请派人修"]
 
 
 @pytest.mark.parametrize("body", ["Please mend the road", "HOW do I apply for a permit", "We hope for help"])
 def test_english_asking_spans_are_found_in_any_case(analyser: Analyser, body: str) -> None:
-    assert asking_spans(analyser(Petition(body=body))) == [(0, len(body))]
+    assert analyser(Petition(body=body)).asking == [(0, len(body))]
 
 
 def test_static_rows_are_weighted_means(vectors: StaticVectors, tiny_blocks: Blocks) -> None:

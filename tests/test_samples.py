@@ -68,7 +68,7 @@ def test_every_letter_has_due_dates_and_a_department(sample_decisions: dict[str,
         decision = sample_decisions[letter.id]
         assert decision.department
         assert decision.due
-        assert min(decision.due.values()) > letter.fields["date"]
+        assert min(decision.due.values()) >= letter.fields["date"]  # our own target may be the same day
 
 
 def test_accusations_among_the_samples_stay_closed(sample_decisions: dict[str, Decision]) -> None:

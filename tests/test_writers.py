@@ -33,10 +33,19 @@ def record(title: str = "停水", urgency: int = 1, **values: Any) -> dict[str, 
         department="works",
         department_name="建设科",
         assisting=("labour",),
+        handler="水管站",
+        principle="属地管理",
         channel="转办",
+        channel_code="ask",
         channel_article="第一条",
+        channel_tell="我们转办",
         due={"answer": "2026-03-17", "object": "2026-03-09"},
+        due_provisional=("object",),
         place="三楼",
+        place_level="village",
+        place_certainty="stated",
+        area="ours",
+        forward="",
         persons=None,
         collective=False,
         repeat=True,
@@ -95,6 +104,7 @@ def test_lists_and_objects_are_readable_in_tables(tmp_path: Path, kind: str) -> 
     assert list(row) == list(record())
     assert row["candidates"] == "water, road"
     assert row["due"] == "answer 2026-03-17; object 2026-03-09"
+    assert row["due_provisional"] == "object"
     assert (row["collective"], row["repeat"], row["persons"]) == ("", "yes", "")
     assert row["evidence"] == "urgency: U1 停水, urgency: U2 (past)"
 
@@ -135,6 +145,7 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
     assert [rows[0]["persons"], rows[7]["persons"]] == [None, 7]
     assert rows[0]["scores"] == [0.875, 0.1]
     assert rows[0]["secondary"] == []
+    assert rows[0]["due_provisional"] == ["object"]
     assert rows[0]["repeat"] is True
     assert json.loads(rows[0]["due"]) == record()["due"]
     assert json.loads(rows[0]["evidence"]) == record()["evidence"]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, special
 
-from triage.features import Contribution, Featuriser, StaticBlock, StaticVectors
+from triage.features import Contribution, Featuriser, StaticBlock, StaticVectors, single_words
 from triage.text import Analysis
 
 __all__ = ["Head", "Judgement", "LetterModel", "Scores", "softmax"]
 
 Floats = NDArray[np.float64]
+# A letter of fewer different words says too little; one that repeats a few over and over says no more.
+_LEAST_WORDS = 3
+_LEAST_VARIETY = 0.02
 
 
 def softmax(margins: Floats) -> Floats:
@@ -93,32 +97,52 @@ class Head:
         return [self.classes[place] for place in order if 1 - probabilities[place] <= self.quantiles[place]]
 
 
-@dataclass(frozen=True, slots=True)
 class Scores:
-    """What one head says of one letter.
+    """What one head says of one letter; sorted only when somebody asks, since most heads are read for their best.
 
-    Attributes
+    Parameters
     ----------
-    ranked : list of (str, float)
-        Codes with calibrated probabilities, best first.
-    candidate_set : list of str
-        The conformal set.
+    head : Head
+    probabilities : ndarray of shape (n_classes,)
+        Calibrated.
     """
 
-    ranked: list[tuple[str, float]]
-    candidate_set: list[str]
+    def __init__(self, head: Head, probabilities: Floats) -> None:
+        self._head = head
+        self._probabilities = probabilities
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scores) and (self.ranked, self.candidate_set) == (other.ranked, other.candidate_set)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @cached_property
+    def ranked(self) -> list[tuple[str, float]]:
+        """Codes with calibrated probabilities, best first."""
+        order = np.argsort(-self._probabilities, kind="stable").tolist()
+        return [(self._head.classes[place], float(self._probabilities[place])) for place in order]
+
+    @cached_property
+    def candidate_set(self) -> list[str]:
+        """The conformal set."""
+        return self._head.candidate_set(self._probabilities)
 
     @property
     def best(self) -> str:
-        return self.ranked[0][0]
+        return self._head.classes[int(self._probabilities.argmax())]
 
     @property
     def confidence(self) -> float:
-        return self.ranked[0][1]
+        return float(self._probabilities.max())
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Probability of each code."""
+        return dict(zip(self._head.classes, self._probabilities.tolist(), strict=True))
 
     def of(self, code: str) -> float:
         """Return one code's probability; 0 for a code the head does not know."""
-        return dict(self.ranked).get(code, 0.0)
+        return float(self._probabilities[self._head.classes.index(code)]) if code in self._head.classes else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,21 +187,41 @@ class LetterModel:
             if isinstance(part, StaticBlock):
                 part.vectors = vectors
 
-    def __call__(self, analyses: Sequence[Analysis], signs: Sequence[Sequence[str]]) -> list[Judgement]:
-        """Score letters with every head; ``signs`` is what rules saw in each."""
-        letters = [self.featuriser.blocks_of(*pair) for pair in zip(analyses, signs, strict=True)]
+    @cached_property
+    def _blocks_read(self) -> dict[str, set[str]]:
+        """By head, the blocks whose words weigh anything in it."""
+        read: dict[str, set[str]] = {}
+        for head_name, head in self.heads.items():
+            names = zip(self.featuriser.names, self.featuriser.parts_, strict=True)
+            read[head_name] = {part.block for name, part in names if head.coef[self.featuriser.columns([name])].any()}
+        return read
+
+    def __call__(
+        self, analyses: Sequence[Analysis], signs: Sequence[Sequence[str]], heads: Sequence[str] = ()
+    ) -> list[Judgement]:
+        """Score letters with every head, or those named; ``signs`` is what rules saw in each."""
+        wanted = set().union(*(self._blocks_read[name] for name in heads)) if heads else None
+        letters = [
+            self.featuriser.blocks_of(analysis, own, wanted) for analysis, own in zip(analyses, signs, strict=True)
+        ]
         features = self.featuriser.transform(letters)
         scores: list[dict[str, Scores]] = [{} for _ in letters]
         for name, head in self.heads.items():
+            if heads and name not in heads:
+                continue
             margins = np.asarray(features @ head.coef, dtype=float) + head.intercept
             for result, row in zip(scores, head.probabilities(margins), strict=True):
-                order = np.argsort(-row, kind="stable").tolist()
-                ranked = [(head.classes[place], float(row[place])) for place in order]
-                result[name] = Scores(ranked, head.candidate_set(row))
+                result[name] = Scores(head, row)
         return [
-            Judgement(own, features[place], self.featuriser.known_share(letter) >= self.novelty)
+            Judgement(own, features[place], self._familiar(letter))
             for place, (own, letter) in enumerate(zip(scores, letters, strict=True))
         ]
+
+    def _familiar(self, letter: Mapping[str, Sequence[str]]) -> bool:
+        """Tell whether a letter has enough known words, and enough different ones, to be judged by."""
+        words = letter[self.featuriser.needed[0]]
+        varied = len(single_words(words)) >= max(_LEAST_WORDS, _LEAST_VARIETY * len(words))
+        return varied and self.featuriser.known_share(letter) >= self.novelty
 
     def telling_words(self, features: sparse.csr_matrix, name: str, code: str, count: int) -> list[tuple[str, float]]:
         """Return the words that speak most for a class, with what each added to its margin, over all word blocks."""

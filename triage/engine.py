@@ -7,21 +7,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from triage.accused import Accused
 from triage.bundle import Bundle, load_bundle
 from triage.classify import Judgement, LetterModel, Scores
-from triage.deadlines import due_dates
+from triage.deadlines import Calendar, due_dates
 from triage.errors import InputError
 from triage.facts import Facts
-from triage.features import asking_spans
+from triage.place import Place
 from triage.policy import Policy, load_policy
-from triage.routing import Router
+from triage.routing import Circumstances, Router
 from triage.schema import Decision, Evidence, Petition, Span
 from triage.signs import signs
+from triage.similar import Entry
+from triage.taxonomy import STARTS, Clock
 from triage.text import Analysis
 from triage.text.cues import lower_keep_length
 from triage.text.dates import day_of
+from triage.text.matters import matters
 from triage.urgency import UrgencyFinding
 
 __all__ = ["LONGEST", "Triager", "check"]
@@ -29,8 +33,31 @@ __all__ = ["LONGEST", "Triager", "check"]
 LONGEST = 200_000  # characters
 _CHUNK = 64  # letters scored in one matrix
 _CANDIDATES = 5
+_TARGET = "target"
+_URGENT = 3
+_NOT_NOW = frozenset({"negated", "past", "reported", "quoted", "resolved"})
+_SURE_PIECE = 0.5  # probability from which a piece of a letter counts as another matter
 _TELLING = 6  # words shown for a category
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff]")
 _HALF = re.compile("[\ud800-\udfff]")  # half of a character, as JSON that was cut short may hold
+
+
+class _Channel(NamedTuple):
+    code: str
+    name: str
+    article: str
+    tell: str
+    clocks: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+
+
+class _Handling(NamedTuple):
+    area: str = ""
+    forward: str = ""
+    unit: str = ""
+    principle: str = ""
+    review: bool = False
+    recused: bool = False
 
 
 class Triager:
@@ -58,6 +85,7 @@ class Triager:
         self.bundle = bundle
         self.lang = lang
         self._router = Router(policy.taxonomy)
+        self._calendar = Calendar(policy.taxonomy.holidays)
         self._thresholds: Mapping[str, float] = bundle.manifest.get("thresholds", {})
 
     @classmethod
@@ -157,6 +185,25 @@ class Triager:
             )
         return {"scores": scores, "evidence": [item.to_dict() for item in decision.evidence], "model": decision.model}
 
+    def mask(self, text: str) -> str:
+        """Return a text without personal data: names, numbers and addresses below village level are masked."""
+        return self.policy.privacy.mask(text)
+
+    def entry(self, petition: Petition, decision: Decision, person: str = "") -> Entry:
+        """Return a letter as an index of earlier letters keeps it: masked, with no name of a person.
+
+        Parameters
+        ----------
+        petition : Petition
+        decision : Decision
+            What was decided on it: category, place, and whether it is closed.
+        person : str
+            An opaque token of who wrote it, the same for the same person: a keyed hash, never a name.
+        """
+        closed = self.policy.taxonomy.natures[decision.nature].closed
+        text, day = self.mask(petition.text), petition.fields.get("date", "")
+        return Entry(decision.id, text, person, decision.place, decision.category, day, closed)
+
     def analyse(self, petition: Petition) -> Analysis:
         """Check and analyse one letter."""
         check(petition)
@@ -171,23 +218,31 @@ class Triager:
             scores |= judgement.scores
         category = scores["category"]
         nature = self._nature(scores)
-        level = self._level(scores, rules)
+        level = self._level(scores, rules) if judgements[0].familiar else rules.level
         collective = self._says("collective", scores, facts.collective)
         repeat = self._says("repeat", scores, facts.repeat)
-        asking = asking_spans(analysis)
-        if analysis.title_end:
-            asking = [(0, analysis.title_end), *asking]
-        secondary = self._secondary(category)
-        likely = dict(scores["department"].ranked) if "department" in scores else {}
-        evidence = [*self._telling(analysis, judgements[0], category.best), *rules.evidence, *facts.evidence]
+        asking = [(0, analysis.title_end), *analysis.asking] if analysis.title_end else analysis.asking
+        further = self._further(analysis, category.best)
+        secondary = tuple(dict.fromkeys([*(item.id for item in further), *self._secondary(category)]))
+        likely = scores["department"].shares if "department" in scores else {}
+        evidence = [*self._telling(analysis, judgements[0], category.best), *further, *rules.evidence, *facts.evidence]
         department = ""
         assisting: tuple[str, ...] = ()
+        place = self.policy.places(analysis.text, petition.fields.get("address", ""))
+        accused = self.policy.accused(analysis.text, taxonomy.natures[nature].closed)
+        evidence += _places(analysis, place, accused)
+        evidence += [Evidence("personal", "rule", item.kind, span=item.span) for item in analysis.personal]
         if category.best in taxonomy.categories:
-            route = self._router(analysis, category.best, nature, likely, asking)
-            department, assisting = route.department, route.assisting
+            letter = Circumstances(category.best, nature, level, place.level, facts.persons or 0)
+            route = self._router(analysis, letter, likely, asking)
+            department, *rest = self.policy.accused.free((route.department, *route.assisting), accused)
+            assisting = tuple(rest)
             evidence += route.evidence
-        law = taxonomy.natures[nature]
-        reasons = self._reasons(analysis, judgements[0], category, nature, level, secondary, department)
+        handling = self._handling(category.best, nature, department, place, accused)
+        channel = self._channel(analysis, category.best, nature)
+        evidence += channel.evidence
+        due, provisional = self._due(petition, channel.clocks, level)
+        reasons = self._reasons(analysis, judgements[0], category, nature, level, bool(further), department, handling)
         known = taxonomy.categories.get(category.best)
         office = taxonomy.departments.get(department)
         return Decision(
@@ -206,10 +261,19 @@ class Triager:
             department=department,
             department_name=office.name(self.lang) if office else "",
             assisting=assisting,
-            channel=law.channel(self.lang),
-            channel_article=law.article,
-            due=self._due(petition, law.clocks),
-            place=facts.place,
+            handler=handling.unit,
+            principle=handling.principle,
+            channel=channel.name,
+            channel_code=channel.code,
+            channel_article=channel.article,
+            channel_tell=channel.tell,
+            due=due,
+            due_provisional=provisional,
+            place=place.name,
+            place_level=place.level,
+            place_certainty=place.certainty,
+            area=handling.area,
+            forward=handling.forward,
             persons=facts.persons,
             collective=collective,
             repeat=repeat,
@@ -232,20 +296,43 @@ class Triager:
         return next((code for code in ranked if code in natures), next(iter(natures)))
 
     def _level(self, scores: Mapping[str, Scores], rules: UrgencyFinding) -> int:
-        """Return the rules' level or the model's, whichever is higher: a model may raise a floor, never lower it."""
+        """Return the rules' level or the model's, whichever is higher: a model may raise a floor, never lower it.
+
+        Where what the rules saw is denied, past, reported, quoted or settled and nothing is active, the same words
+        would mislead a model: it may raise such a letter to priority and no further.
+        """
         level = rules.level
+        seen = {item.status for item in rules.evidence if item.weight >= _URGENT}
+        most = _URGENT - 1 if seen & _NOT_NOW and "active" not in seen else 4
         if "urgency" in scores:
-            ranked = dict(scores["urgency"].ranked)
+            ranked = scores["urgency"].shares
             for higher in sorted(ranked):
                 above = sum(share for code, share in ranked.items() if code >= higher)
                 if above >= self._thresholds.get(f"urgency_{higher}", 1.1):
-                    level = max(level, int(higher))
+                    level = max(level, min(int(higher), most))
         return level
 
     def _secondary(self, category: Scores) -> tuple[str, ...]:
         floor = self._thresholds.get("secondary", 0.2)
         fallback = self.policy.taxonomy.fallback
         return tuple(code for code, score in category.ranked[1:3] if score >= floor and code != fallback)
+
+    def _further(self, analysis: Analysis, category: str) -> list[Evidence]:
+        """Return the pieces of the letter that ask for something of another category: a letter to be split."""
+        pieces = matters(analysis)
+        if not pieces:
+            return []
+        letters = [analysis.part(*piece) for piece in pieces]
+        judgements = self.bundle.models[0](letters, [()] * len(letters), heads=("category",))
+        found: dict[str, Evidence] = {}
+        for piece, judgement in zip(pieces, judgements, strict=True):
+            best = judgement.scores["category"]
+            if best.confidence >= _SURE_PIECE and best.best not in (category, self.policy.taxonomy.fallback):
+                span = analysis.raw_span(*piece)
+                found.setdefault(
+                    best.best, Evidence("secondary", "model", best.best, span=span, weight=best.confidence)
+                )
+        return list(found.values())[:2]
 
     def _reasons(
         self,
@@ -254,8 +341,9 @@ class Triager:
         category: Scores,
         nature: str,
         level: int,
-        secondary: Sequence[str],
+        split: bool,
         department: str,
+        handling: _Handling,
     ) -> tuple[str, ...]:
         """Return why a person should look, as codes."""
         taxonomy = self.policy.taxonomy
@@ -266,20 +354,59 @@ class Triager:
             "fallback": category.best == taxonomy.fallback,
             "closed": taxonomy.natures[nature].review,
             "critical": level >= 4,
-            "two_matters": bool(secondary),
+            "two_matters": split,
             "no_department": not department,
+            "reading": "reading" in analysis.petition.fields,
+            "lost_digits": "lost_digits" in analysis.petition.fields,
+            "out_of_area": handling.area == "elsewhere",
+            "two_offices": handling.review,
+            "accused": handling.recused,
         }
         return tuple(code for code, holds in reasons.items() if holds)
 
-    def _due(self, petition: Petition, clocks: Sequence[str]) -> dict[str, str]:
-        given = {"received": petition.fields.get("date", ""), "accepted": petition.fields.get("accepted", "")}
+    def _channel(self, analysis: Analysis, category: str, nature: str) -> _Channel:
+        """Return the legal channel: the nature's own, or the branch of Article 31 it leads to."""
+        law = self.policy.taxonomy.natures[nature]
+        if not law.tree:
+            return _Channel(nature, law.channel(self.lang), law.article, law.tell(self.lang), law.clocks, ())
+        branch, tell, why = self.policy.channels(analysis, category, self.lang)
+        return _Channel(branch.code, branch.names[self.lang], branch.article, tell, branch.clocks, why)
+
+    def _handling(
+        self, category: str, nature: str, department: str, place: Place, accused: Sequence[Accused]
+    ) -> _Handling:
+        """Return which unit of ours or of the county leads, and to whom a letter that is not ours goes."""
+        office, taxonomy = self.policy.office, self.policy.taxonomy
+        recused = bool(accused) and not taxonomy.natures[nature].closed
+        if office is None or not department or category not in taxonomy.categories:
+            return _Handling(recused=recused)
+        if taxonomy.natures[nature].closed:
+            # A letter that only one department may read is neither forwarded nor shared with the township.
+            return _Handling(unit=office.county(department).name(self.lang))
+        area, forward = office.relation(place), office.forward(place)[self.lang != "zh"]
+        if area == "elsewhere":
+            return _Handling(area, forward, recused=recused)
+        found = office.responsible(category, department, place, accused)
+        review = found.review and bool(found.assisting)
+        return _Handling(area, forward, found.lead.name(self.lang), found.named(self.lang), review, recused)
+
+    def _due(self, petition: Petition, codes: Sequence[str], urgency: int) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Return clock to ISO date, and the clocks whose date may still move."""
+        given = {name: petition.fields.get("date" if name == "received" else name, "") for name in STARTS}
         starts = {name: day for name, cell in given.items() if (day := day_of(cell))}
         if "received" in starts:
             # Until an office enters the day of acceptance, it accepts on the day of receipt.
             starts.setdefault("accepted", starts["received"])
         taxonomy = self.policy.taxonomy
-        due = due_dates([taxonomy.clocks[code] for code in clocks], starts, taxonomy.roll_over)
-        return {code: day.isoformat() for code, day in due.items()}
+        clocks = [taxonomy.clocks[code] for code in codes]
+        if target := taxonomy.targets.get(urgency):
+            names = {"zh": "内部时限", "en": "Target"}
+            clocks.append(Clock(code=_TARGET, start="received", days=target.days, kind=target.kind, **names))
+        due = due_dates(clocks, starts, taxonomy.roll_over, self._calendar)
+        return (
+            {code: date.day.isoformat() for code, date in due.items()},
+            tuple(code for code, date in due.items() if date.provisional),
+        )
 
     def _telling(self, analysis: Analysis, judgement: Judgement, code: str) -> list[Evidence]:
         model: LetterModel = self.bundle.models[0]
@@ -290,6 +417,17 @@ class Triager:
                 Evidence("category", "model", code, span=_place(analysis, text, word), weight=weight, note=word)
             )
         return found
+
+
+def _places(analysis: Analysis, place: Place, accused: Sequence[Accused]) -> list[Evidence]:
+    """Return where the letter names its place and the units it accuses."""
+    found = [
+        Evidence("accused", "rule", item.kind, span=analysis.raw_span(*item.span), note=item.name) for item in accused
+    ]
+    if place.span:
+        span = analysis.raw_span(*place.span)
+        found.append(Evidence("place", "rule", place.level, span=span, note=place.source))
+    return found
 
 
 def _place(analysis: Analysis, text: str, word: str) -> Span | None:
@@ -326,7 +464,7 @@ def check(petition: Petition) -> None:
     if len(text) > LONGEST:
         raise InputError("long_letter", id=petition.id or "-", found=len(text), allowed=LONGEST)
     sample = text[:4000]
-    if "\x00" in sample or sum(not char.isprintable() and not char.isspace() for char in sample) > len(sample) * 0.2:
+    if "\x00" in sample or len(_CONTROL.findall(sample)) > len(sample) * 0.2:
         raise InputError("binary_letter", id=petition.id or "-")
     if len(_HALF.findall(sample)) + sample.count("\ufffd") > len(sample) * 0.05:
         raise InputError("garbled_letter", id=petition.id or "-")

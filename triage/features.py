@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,25 +28,26 @@ __all__ = [
     "Contribution",
     "Featuriser",
     "StaticVectors",
-    "asking_spans",
     "block_words",
+    "single_words",
 ]
 
 Floats = NDArray[np.float32]
 
 _WORDLIKE = re.compile("[a-z\u3400-\u4dbf\u4e00-\u9fff]")
-_ASKING = re.compile(
-    "要求|请求|恳请|恳求|希望|盼|望|建议|请问|咨询|投诉|举报|反映|诉求|能否|能不能|可否|是否|怎么|如何|什么时候|何时|求助|帮|解决|请"
-    r"|\b(?:ask|request|want|hope|please|suggest|demand|beg|would like|how|when|whether|complain|report)",
-    re.IGNORECASE,
-)
-BLOCKS = ("word", "every", "title", "request")
+BLOCKS = ("word", "every", "title", "titlechars", "request")
 STATIC = "static:"  # before a block's name: its words by their vectors
 SIGNS = "signs"  # not the letter's words but what rules saw in it; given from outside
 
 
 def _useful(words: Iterable[str]) -> list[str]:
-    return [word for word in words if _WORDLIKE.search(word)]
+    known = _wordlike
+    return [word for word in words if known(word)]
+
+
+@lru_cache(maxsize=1 << 17)
+def _wordlike(word: str) -> bool:
+    return _WORDLIKE.search(word) is not None
 
 
 def block_words(analysis: Analysis, block: str) -> list[str]:
@@ -56,8 +57,9 @@ def block_words(analysis: Analysis, block: str) -> list[str]:
     ----------
     analysis : Analysis
         The letter.
-    block : {"word", "every", "title", "request"}
-        Words and pairs of neighbours; every dictionary word; the title's words; the words of the sentences that ask.
+    block : {"word", "every", "title", "titlechars", "request"}
+        Words and pairs of neighbours; every dictionary word; the title's words; pairs of its characters, which hold
+        where a short title is cut into the wrong words; the words of the sentences that ask.
     """
     if block == "word":
         words = _useful(analysis.words)
@@ -68,14 +70,17 @@ def block_words(analysis: Analysis, block: str) -> list[str]:
         return _useful(
             word for word, start in zip(analysis.words, analysis.starts, strict=True) if start < analysis.title_end
         )
+    if block == "titlechars":
+        title = analysis.text[: analysis.title_end].lower()
+        return [first + second for first, second in pairwise(title) if not (first + second).isspace()]
     if block == "request":
-        return _useful(_words_within(analysis, asking_spans(analysis)))
+        return _useful(_words_within(analysis, analysis.asking))
     raise ValueError(f"unknown block {block!r}; allowed are {', '.join(BLOCKS)}")
 
 
-def asking_spans(analysis: Analysis) -> list[Span]:
-    """Return the clauses of the body that ask for something, as spans of ``analysis.text``."""
-    return [span for span in analysis.clauses if span[0] >= analysis.title_end and _ASKING.search(analysis.text, *span)]
+def single_words(words: Iterable[str]) -> set[str]:
+    """Return the different words of a block, without its pairs of neighbours."""
+    return {word for word in set(words) if " " not in word}
 
 
 def _words_within(analysis: Analysis, spans: Sequence[Span]) -> Iterator[str]:
@@ -154,14 +159,15 @@ class WordBlock:
 
     def transform(self, letters: Sequence[Sequence[str]]) -> sparse.csr_matrix:
         """Return a matrix of shape (n_letters, n_words), float32."""
-        known = self._column
+        column_of = self._column.get
         columns: list[int] = []
         ends = [0]
         unseen: list[int] = []
         for words in letters:
-            columns += [known[word] for word in words if word in known]
+            found = [column_of(word, -1) for word in words]
+            columns += [column for column in found if column >= 0]
             ends.append(len(columns))
-            unseen.append(len({word for word in words if word not in known}))
+            unseen.append(len({word for word, column in zip(words, found, strict=True) if column < 0}))
         matrix = sparse.csr_matrix(
             (np.ones(len(columns), np.float32), np.array(columns, np.int32), np.array(ends, np.int32)),
             shape=(len(letters), len(self.idf_)),
@@ -263,16 +269,16 @@ class StaticBlock:
 
     def shares(self, words: Sequence[str]) -> tuple[list[str], Floats, Floats]:
         """Return the known words, what each weighs, and their vectors; weights over the sum's length."""
-        row = self.vectors.row
-        counts = Counter(word for word in words if word in row)
-        known = list(counts)
-        if not known:
+        row_of, rarity_of = self.vectors.row.get, self._rarity.get
+        found = [(word, count, row) for word, count in Counter(words).items() if (row := row_of(word, -1)) >= 0]
+        if not found:
             return [], np.zeros(0, np.float32), np.zeros((0, self.width_), np.float32)
-        rarity = [self._rarity.get(word, self._unseen) for word in known]
-        weights = (1 + np.log(np.fromiter(counts.values(), np.float32, len(known)))) * np.array(rarity, np.float32)
-        table = self.vectors.table[[row[word] for word in known]].astype(np.float32)
+        known, counts, rows = zip(*found, strict=True)
+        rarity = np.array([rarity_of(word, self._unseen) for word in known], np.float32)
+        weights = (1 + np.log(np.array(counts, np.float32))) * rarity
+        table = self.vectors.table[list(rows)].astype(np.float32)
         length = float(np.linalg.norm(weights @ table)) or 1.0
-        return known, (weights * (self.weight / length)).astype(np.float32), table
+        return list(known), (weights * (self.weight / length)).astype(np.float32), table
 
     def transform(self, letters: Sequence[Sequence[str]]) -> Floats:
         """Return an array of shape (n_letters, n_dimensions)."""
@@ -294,7 +300,9 @@ class Contribution:
 
 # For anybody's labels: weights found by grouped cross-validation over several corpora of letters. A name with
 # "static:" before it is the block's words by their vectors.
-DEFAULT_BLOCKS: Mapping[str, float] = {"word": 1.0, "every": 1.0, "title": 1.0, "static:word": 0.25}
+DEFAULT_BLOCKS: Mapping[str, float] = {
+    "word": 1.0, "every": 1.3, "title": 0.5, "titlechars": 1.3, "static:word": 0.25,
+}  # fmt: skip
 
 
 class Featuriser:
@@ -334,9 +342,20 @@ class Featuriser:
         """The word lists that the blocks count, by name of `BLOCKS`."""
         return tuple(dict.fromkeys(name.removeprefix(STATIC) for name in self.blocks or DEFAULT_BLOCKS))
 
-    def blocks_of(self, analysis: Analysis, signs: Sequence[str] = ()) -> dict[str, list[str]]:
-        """Return a letter's words, block by block; ``signs`` is what rules saw in it."""
-        return {name: list(signs) if name == SIGNS else block_words(analysis, name) for name in self.needed}
+    def blocks_of(
+        self, analysis: Analysis, signs: Sequence[str] = (), wanted: Collection[str] | None = None
+    ) -> dict[str, list[str]]:
+        """Return a letter's words, block by block; ``signs`` is what rules saw in it.
+
+        Blocks that are not ``wanted``, if any are named, stay empty.
+        """
+        blocks: dict[str, list[str]] = {}
+        for name in self.needed:
+            if wanted is not None and name not in wanted:
+                blocks[name] = []
+            else:
+                blocks[name] = list(signs) if name == SIGNS else block_words(analysis, name)
+        return blocks
 
     def columns(self, blocks: Iterable[str]) -> NDArray[np.int64]:
         """Return the columns of some blocks, named as in ``blocks``."""
@@ -393,8 +412,8 @@ class Featuriser:
         raise IndexError(column)
 
     def known_share(self, letter: Mapping[str, Sequence[str]]) -> float:
-        """Return the share of a letter's single words that the first word block, else the table, knows, 0 to 1."""
+        """Return the share of a letter's different single words that the first word block, else the table, knows."""
         part = next((part for part in self.parts_ if isinstance(part, WordBlock)), self.parts_[0])
         known = part.vectors.row if isinstance(part, StaticBlock) else part._column
-        words = [word for word in letter[part.block] if " " not in word]
+        words = single_words(letter[part.block])
         return sum(word in known for word in words) / len(words) if words else 0.0

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from triage.accused import AccusedFinder
+from triage.channels import ChannelTree
 from triage.config import home, read_csv, read_toml
 from triage.errors import DataError
 from triage.facts import FactFinder
+from triage.levels import Levels
+from triage.office import Office
+from triage.place import Gazetteer, PlaceFinder, PlacePolicy
+from triage.privacy import PrivacyFinder
+from triage.similar_policy import SimilarPolicy
 from triage.taxonomy import Taxonomy, load_taxonomy
 from triage.text import Analyser
 from triage.urgency import UrgencyRules
@@ -16,6 +24,7 @@ from triage.urgency import UrgencyRules
 __all__ = ["Policy", "load_policy"]
 
 
+@dataclass(frozen=True)
 class Policy:
     """Everything that a policy folder says.
 
@@ -25,21 +34,30 @@ class Policy:
     taxonomy : Taxonomy
     facts : FactFinder
     urgency : UrgencyRules
+    channels : ChannelTree
+    places : PlaceFinder
+    accused : AccusedFinder
+    privacy : PrivacyFinder
+    similar : SimilarPolicy
+    office : Office or None
+        Who we are, if the folder has an ``office.toml``.
     analyser : Analyser
-        With the terms of the categories and of the lexicon.
+        With the terms of the categories and of the lexicon; masks personal data first.
     term_count : int
     """
 
-    def __init__(
-        self, folder: Path, taxonomy: Taxonomy, facts: FactFinder, urgency: UrgencyRules, terms: set[str],
-        misspellings: dict[str, str],
-    ) -> None:  # fmt: skip
-        self.folder = folder
-        self.taxonomy = taxonomy
-        self.facts = facts
-        self.urgency = urgency
-        self.term_count = len(terms)
-        self.analyser = Analyser(terms, misspellings)
+    folder: Path
+    taxonomy: Taxonomy
+    facts: FactFinder
+    urgency: UrgencyRules
+    channels: ChannelTree
+    places: PlaceFinder
+    accused: AccusedFinder
+    privacy: PrivacyFinder
+    similar: SimilarPolicy
+    office: Office | None
+    analyser: Analyser
+    term_count: int
 
 
 def load_policy(folder: str | Path | None = None) -> Policy:
@@ -63,13 +81,33 @@ def load_policy(folder: str | Path | None = None) -> Policy:
     taxonomy = take(lambda: load_taxonomy(path))
     facts = take(lambda: FactFinder.from_toml(read_toml(path / "taxonomy" / "facts.toml")))
     urgency = take(lambda: UrgencyRules.from_toml(read_toml(path / "taxonomy" / "urgency.toml")))
+    channels: Any = None
+    places: Any = None
+    accused: Any = None
+    office: Any = None
+    if taxonomy:
+        table = take(lambda: read_toml(path / "taxonomy" / "channels.toml"), {})
+        channels = take(lambda: ChannelTree(table, taxonomy.categories, taxonomy.clocks))
+        accused = take(lambda: AccusedFinder.load(path, taxonomy.departments))
+        rules = take(lambda: PlacePolicy.load(path))
+        levels = take(lambda: Levels.load(path, taxonomy.categories, taxonomy.departments))
+        if rules and levels and (path / "office.toml").is_file():
+            office = take(lambda: Office.load(path / "office.toml", rules, levels))
+        own = (path / "gazetteer.csv").is_file()
+        listed = take(lambda: Gazetteer.load(path / "gazetteer.csv")) if own else None
+        places = PlaceFinder(rules, listed, office) if rules else None
+    privacy = take(lambda: PrivacyFinder.from_toml(read_toml(path / "taxonomy" / "privacy.toml")))
+    similar = take(lambda: SimilarPolicy.from_toml(read_toml(path / "taxonomy" / "similar.toml")))
     words = take(lambda: _words(path / "lexicons" / "terms.txt"), set())
     misspellings = take(lambda: _misspellings(path / "lexicons" / "misspellings.csv"), {})
     take(lambda: _check_columns(path / "lexicons" / "columns.toml"))
     if faults:
         raise DataError("policy_faults", tuple(faults), path=path, count=len(faults))
     words |= {term for category in taxonomy.categories.values() for term in category.terms}
-    return Policy(path, taxonomy, facts, urgency, words, misspellings)
+    analyser = Analyser(words, misspellings, hider=privacy)
+    return Policy(
+        path, taxonomy, facts, urgency, channels, places, accused, privacy, similar, office, analyser, len(words)
+    )
 
 
 def _words(path: Path) -> set[str]:

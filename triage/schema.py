@@ -112,11 +112,21 @@ class Decision:
     department : str
         Code of the lead department; ``assisting`` holds the others.
     channel : str
-        The legal channel; ``channel_article`` is where the regulations say so.
+        The legal channel; ``channel_code`` is the branch of Article 31 or the nature's code, ``channel_article`` where
+        the regulations say so, ``channel_tell`` what the clerk tells the petitioner.
     due : Mapping[str, str]
-        Clock name to ISO date; empty where the letter's date is unknown.
+        Clock name to ISO date, ``target`` the office's own; empty where the letter's date is unknown.
+    due_provisional : tuple of str
+        Names in ``due`` that were counted over a year whose holidays are not published yet.
+    handler : str
+        The unit that leads, by name: the township's own office or the county department; ``""`` where no
+        ``office.toml`` says who we are. ``principle`` is the rule that chose it.
     place : str
-        The place the matter is about, as far as the letter says.
+        The place the matter is about; ``place_level`` its lowest unit (``province`` to ``village``),
+        ``place_certainty`` ``"stated"``, ``"address"``, ``"office"`` or ``""`` (not known, or hidden as in "A市").
+    area : str
+        How that place lies to our office: ``ours``, ``above``, ``below``, ``elsewhere``, ``unknown``; ``forward`` is
+        who should get a letter that is not ours.
     persons : int or None
         Number of petitioners the letter speaks for.
     collective, repeat : bool
@@ -143,10 +153,19 @@ class Decision:
     department: str
     department_name: str
     assisting: tuple[str, ...]
+    handler: str
+    principle: str
     channel: str
+    channel_code: str
     channel_article: str
+    channel_tell: str
     due: Mapping[str, Date]
+    due_provisional: tuple[str, ...]
     place: str
+    place_level: str
+    place_certainty: str
+    area: str
+    forward: str
     persons: int | None
     collective: bool
     repeat: bool
@@ -174,10 +193,19 @@ class Decision:
             "department": self.department,
             "department_name": self.department_name,
             "assisting": list(self.assisting),
+            "handler": self.handler,
+            "principle": self.principle,
             "channel": self.channel,
+            "channel_code": self.channel_code,
             "channel_article": self.channel_article,
+            "channel_tell": self.channel_tell,
             "due": dict(self.due),
+            "due_provisional": list(self.due_provisional),
             "place": self.place,
+            "place_level": self.place_level,
+            "place_certainty": self.place_certainty,
+            "area": self.area,
+            "forward": self.forward,
             "persons": self.persons,
             "collective": self.collective,
             "repeat": self.repeat,

@@ -134,7 +134,7 @@ class UrgencyRules:
         """
         letter = self._look(analysis)
         found: list[Evidence] = [self._judge(letter, seen, facts) for seen in letter.seen]
-        found += self._from_facts(facts)
+        found += self._from_facts(letter, facts)
         found += self._deadline(letter)
         found = self._by_group(found, facts)
         level, found = self._combine(found, facts, day_of(analysis.petition.fields.get("date", "")))
@@ -252,7 +252,8 @@ class UrgencyRules:
         return letter.between("quote", clause[0], seen.start) is not None
 
     def _negated(self, letter: _Letter, seen: _Seen, clause: Span) -> bool:
-        left = letter.lowered[max(clause[0], seen.start - self.policy.left) : seen.start]
+        window = self.policy.left_english if letter.analysis.lang == "en" else self.policy.left
+        left = letter.lowered[max(clause[0], seen.start - window) : seen.start]
         if self.policy.negation.search(self.policy.keep.sub("|", left)):
             return True
         return bool(
@@ -262,7 +263,8 @@ class UrgencyRules:
     def _feared(self, letter: _Letter, seen: _Seen, clause: Span) -> bool:
         if letter.between("fear", max(clause[0], seen.start - _DONE_WINDOW), seen.end):
             return True
-        left = letter.lowered[max(clause[0], seen.start - self.policy.left) : seen.start]
+        window = self.policy.left_english if letter.analysis.lang == "en" else self.policy.left
+        left = letter.lowered[max(clause[0], seen.start - window) : seen.start]
         return any(char in left for char in self.policy.fear_chars)
 
     @staticmethod
@@ -277,7 +279,8 @@ class UrgencyRules:
         return letter.between("reported", max(0, letter.before(clause[0])), start) is not None
 
     def _settled(self, letter: _Letter, seen: _Seen, sentence: Span) -> bool:
-        last = min(sentence[1], seen.end + _DONE_WINDOW)
+        # "It was cut off for two days. The same evening the supply was restored": the next sentence may say it too.
+        last = min(letter.sentence(min(sentence[1] + 1, len(letter.lowered) - 1))[1], seen.end + 2 * _DONE_WINDOW)
         span = letter.between("done", seen.start, last)
         return span is not None and not self.policy.negation.search(letter.lowered, max(seen.end, span[0] - 3), span[0])
 
@@ -311,11 +314,13 @@ class UrgencyRules:
             letter.calls = bool(self.policy.call and self.policy.call.search(letter.lowered))
         return letter.calls
 
-    def _from_facts(self, facts: StatedFacts) -> Iterator[Evidence]:
+    def _from_facts(self, letter: _Letter, facts: StatedFacts) -> Iterator[Evidence]:
         """Yield the criteria that count people and earlier letters."""
         if facts.collective:
             # Households count as they are: the bands are of petitioners, not of souls.
             count = max(facts.signatories or 0, facts.households or facts.persons or 0)
+            if self.policy.whole and self.policy.whole.search(letter.lowered):
+                count = max(count, self.policy.whole_counts)
             level = max(self.policy.collective_level, _band(self.policy.crowd_bands, count))
             yield self._fact(facts, self.policy.ids[self.policy.crowd], ("persons", "households", "collective"), level)
         if facts.repeat:
@@ -370,11 +375,15 @@ class UrgencyRules:
     def _about(self, letter: _Letter, match: re.Match[str]) -> bool:
         first, last = letter.sentence(match.start())
         low, high = max(first, match.start() - _RAISE_WINDOW), min(last, match.end() + _RAISE_WINDOW)
+        if self.policy.days.unless and self.policy.days.unless.search(letter.lowered, low, high):
+            return False
         return bool(self.policy.days.about and self.policy.days.about.search(letter.lowered, low, high))
 
     def _by_group(self, found: list[Evidence], facts: StatedFacts) -> list[Evidence]:
         """Raise the criteria that weigh more where many speak (gathering, wages, going higher up)."""
         people = max(facts.persons or 0, facts.households or 0)
+        if facts.collective:
+            people = people or self.policy.uncounted
         changed = []
         for item in found:
             level = item.weight

@@ -84,6 +84,7 @@ class Days(NamedTuple):
     soon: tuple[tuple[int, re.Pattern[str]], ...]
     marks: tuple[str, ...]
     about: re.Pattern[str] | None
+    unless: re.Pattern[str] | None
     bands: tuple[tuple[int, int], ...]
     unknown: int
     criterion: int
@@ -148,10 +149,12 @@ class UrgencyPolicy:
         return levels
 
     def _read_context(self, table: PolicyTable) -> None:
-        table.only(*CONTEXTS, "negation", "negation_keep", "negation_after", "window_left", "window_right", "year",
+        table.only(*CONTEXTS, "negation", "negation_keep", "negation_after", "window_left", "window_left_english",
+                   "window_right", "year",
                    "call", "long", "if_chars")  # fmt: skip
         self.context = {kind: table.words(kind, shortest=2) for kind in CONTEXTS}
         self.left = table.integer("window_left", 1, 40)
+        self.left_english = table.integer("window_left_english", 1, 80)
         self.right = table.integer("window_right", 1, 40)
         self.negation = _alternation(table.words("negation"))
         self.keep = _alternation(table.words("negation_keep"))
@@ -247,13 +250,16 @@ class UrgencyPolicy:
 
     def _read_crowd(self, table: PolicyTable) -> None:
         table.only("criterion", "bands", "collective_level", "gathering", "gathering_at", "gathering_level", "repeat",
-                   "repeat_level", "visits", "group_raise")  # fmt: skip
+                   "repeat_level", "visits", "group_raise", "uncounted", "whole", "whole_counts")  # fmt: skip
         self.crowd = self._criterion_number(table)
         self.crowd_bands = self._bands(table, "bands")
         self.collective_level = table.integer("collective_level", 1, 4)
         self.gathering = table.text("gathering")
         self.gathering_at = table.integer("gathering_at", 1, 10**6)
         self.gathering_level = table.integer("gathering_level", 1, 4)
+        self.uncounted = table.integer("uncounted", 1, 10**6)
+        self.whole = table.pattern("whole", table.text("whole"), self.names)
+        self.whole_counts = table.integer("whole_counts", 1, 10**6)
         self.repeat = table.text("repeat")
         self.repeat_level = table.integer("repeat_level", 1, 4)
         self.many_visits = table.integer("visits", 1, 1000)
@@ -266,7 +272,7 @@ class UrgencyPolicy:
                 table.fault(key, f"no such criterion: {name}")
 
     def _read_deadline(self, table: PolicyTable) -> Days:
-        table.only("criterion", "remaining", "due", "today", "soon", "marks", "about", "bands", "unknown")
+        table.only("criterion", "remaining", "due", "today", "soon", "marks", "about", "unless", "bands", "unknown")
         soon = []
         for sub in table.subs("soon"):
             sub.only("days", "find")
@@ -280,6 +286,7 @@ class UrgencyPolicy:
             tuple(soon),
             table.words("marks"),
             table.pattern("about", table.text("about"), self.names),
+            table.pattern("unless", table.text("unless"), self.names),
             self._bands(table, "bands"),
             table.integer("unknown", 0, 365),
             self._criterion_number(table),

@@ -15,13 +15,14 @@ from triage.batch.summary import Summary
 from triage.batch.writers import WRITERS, whole_file, write_jsonl
 from triage.engine import Triager
 from triage.errors import InputError, TriageError
-from triage.intake import Columns, read_letters
-from triage.schema import Petition
+from triage.intake import Columns, Limits, Reading, read_all
+from triage.schema import Decision
 
 __all__ = ["run"]
 
 _CHUNK = 256
 Report = Callable[[int, int], None]
+_Item = Reading | InputError
 
 
 def run(
@@ -31,13 +32,14 @@ def run(
     columns: Columns,
     resume: bool = False,
     report: Report = lambda letters, rejects: None,
+    limits: Limits | None = None,
 ) -> Summary:
-    """Judge every letter of a file and write the decisions in order.
+    """Judge every letter of a file or folder and write the decisions in order.
 
     Parameters
     ----------
     source : Path
-        A file that `triage.intake` reads.
+        A file or folder that `triage.intake` reads.
     output : Path
         CSV, XLSX, JSONL or Parquet by its ending. Letters that cannot be judged go to ``OUTPUT.rejects.jsonl``.
     triager : Triager
@@ -48,6 +50,8 @@ def run(
         Go on where a killed run stopped.
     report : callable
         Told the numbers of letters and rejects so far.
+    limits : Limits or None
+        How much is read of one file, archive or page.
 
     Returns
     -------
@@ -61,9 +65,10 @@ def run(
     writer = WRITERS.get(output.suffix.lower())
     if writer is None:
         raise InputError("output_kind", path=output, found=output.suffix, allowed=" ".join(WRITERS))
-    if source.exists() and output.exists() and output.samefile(source):
+    inside = source.is_dir() and output.resolve().is_relative_to(source.resolve())
+    if inside or (source.exists() and output.exists() and output.samefile(source)):
         raise InputError("output_is_input", path=output)
-    letters = read_letters(source, columns)
+    letters = read_all(source, columns, limits)
     first = list(islice(letters, 1))  # a file that cannot be read leaves nothing behind
     try:
         with FileLock(f"{output}.lock", timeout=0):
@@ -78,8 +83,8 @@ def run(
 
 
 def _run(
-    first: list[Petition],
-    rest: Iterator[Petition],
+    first: list[_Item],
+    rest: Iterator[_Item],
     source: Path,
     output: Path,
     triager: Triager,
@@ -87,7 +92,7 @@ def _run(
     report: Report,
 ) -> Summary:
     started = time.monotonic()
-    about = {"input": source.name, "bytes": source.stat().st_size, "model": triager.bundle.name, "lang": triager.lang}
+    about = {"input": source.name, "bytes": _size(source), "model": triager.bundle.name, "lang": triager.lang}
     journal = Journal(output, about)
     done = journal.open(resume)
     total = rejected = 0
@@ -123,31 +128,60 @@ def _run(
     return summary
 
 
-def _chunks(first: list[Petition], rest: Iterator[Petition]) -> Iterator[list[Petition]]:
+def _size(source: Path) -> int:
+    files = source.rglob("*") if source.is_dir() else [source]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _chunks(first: list[_Item], rest: Iterator[_Item]) -> Iterator[list[_Item]]:
     while chunk := [*first, *islice(rest, _CHUNK - len(first))]:
         first = []
         yield chunk
 
 
-def _judge(triager: Triager, chunk: Sequence[Petition]) -> list[dict[str, Any]]:
-    """Judge letters together; where one is refused, one by one."""
+def _judge(triager: Triager, chunk: Sequence[_Item]) -> list[dict[str, Any]]:
+    """Judge letters together; where one is refused, one by one. A file that was not read is a reject in its place."""
+    readings = [item for item in chunk if isinstance(item, Reading)]
     try:
-        decisions: Iterable[Any] = triager.judge(chunk)
-        return [_record(petition, decision) for petition, decision in zip(chunk, decisions, strict=True)]
+        decisions: Iterable[Any] = triager.judge([reading.petition for reading in readings])
+        judged = iter([_record(triager, *pair) for pair in zip(readings, decisions, strict=True)])
     except TriageError:
-        return [_judge_one(triager, petition) for petition in chunk]
+        judged = iter([_judge_one(triager, reading) for reading in readings])
+    return [
+        next(judged) if isinstance(item, Reading) else _reject(triager, item, item.values["path"]) for item in chunk
+    ]
 
 
-def _judge_one(triager: Triager, petition: Petition) -> dict[str, Any]:
+def _judge_one(triager: Triager, reading: Reading) -> dict[str, Any]:
     try:
-        return _record(petition, triager.triage(petition))
+        return _record(triager, reading, triager.triage(reading.petition))
     except TriageError as error:
-        return {"reject": {"id": petition.id, "code": error.code, "reason": error.text(triager.lang)}}
+        return _reject(triager, error, reading.petition.id)
 
 
-def _record(petition: Petition, decision: Any) -> dict[str, Any]:
-    whole = decision.to_dict()
-    return {"ok": {"id": whole.pop("id"), "title": petition.title, **whole}}
+def _reject(triager: Triager, error: TriageError, name: object) -> dict[str, Any]:
+    reason = triager.mask(error.text(triager.lang))
+    return {"reject": {"id": triager.mask(str(name)), "code": error.code, "reason": reason}}
+
+
+def _record(triager: Triager, reading: Reading, decision: Decision) -> dict[str, Any]:
+    """Return a ledger's row: personal data masked, and of an accusation a stub that says nothing of its content.
+
+    Source
+    ------
+    Regulations on Petition Work (2022) Art. 30: an accusation must not reach the accused, so no ledger carries it.
+    """
+    petition, whole = reading.petition, decision.to_dict()
+    for item in whole["evidence"]:
+        if reading.layout and item["span"]:
+            item["boxes"] = [{"page": page, "box": list(box)} for page, box in reading.layout.boxes(item["span"])]
+    closed = triager.policy.taxonomy.natures[decision.nature].closed
+    # A name in the title may be known for one by the body alone, so both are masked together.
+    lines = triager.mask(petition.text).split("\n")[: petition.title.count("\n") + 1]
+    title = "\n".join(lines) if petition.title and not closed else ""
+    if closed:
+        whole |= {"place": "", "place_level": "", "place_certainty": "", "area": "", "forward": "", "evidence": []}
+    return {"ok": {"id": triager.mask(whole.pop("id")), "title": title, **whole}}
 
 
 def _counted(journal: Journal, summary: Summary) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,10 @@ __all__ = ["WRITERS", "whole_file", "write_csv", "write_jsonl", "write_parquet",
 Record = Mapping[str, Any]
 _ROWS = 1000
 _LEVEL_COLOURS = {2: "FFF2CC", 3: "F8CBAD", 4: "FF9999"}
-_WIDTHS = {"title": 36, "category_name": 22, "department_name": 24, "channel": 40, "evidence": 60, "due": 34}
+_WIDTHS = {
+    "title": 36, "category_name": 22, "department_name": 24, "handler": 26, "channel": 40, "channel_tell": 60,
+    "due": 34, "evidence": 60,
+}  # fmt: skip
 
 
 @contextmanager
@@ -127,7 +130,7 @@ def write_parquet(path: Path, records: Iterable[Record]) -> None:
         "confidence": arrow.float64(), "scores": arrow.list_(arrow.float64()), "urgency": arrow.int8(),
         "persons": arrow.int64(), "collective": arrow.bool_(), "repeat": arrow.bool_(), "needs_review": arrow.bool_(),
         "candidates": lists, "candidate_set": lists, "secondary": lists, "urgency_rules": lists, "assisting": lists,
-        "review_reason": lists,
+        "review_reason": lists, "due_provisional": lists,
     }  # fmt: skip
     writer = None
     try:

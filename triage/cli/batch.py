@@ -18,7 +18,7 @@ def options(command: argparse.ArgumentParser, zh: bool) -> None:
         "source",
         metavar="IN",
         type=Path,
-        help=("CSV, XLSX, JSONL, Parquet or text", "CSV、XLSX、JSONL、Parquet 或文本")[zh],
+        help=("table, document, mail, scan, archive or folder", "表格、文档、邮件、扫描件、压缩包或文件夹")[zh],
     )
     command.add_argument(
         "output",

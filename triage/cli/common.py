@@ -123,7 +123,7 @@ def is_file(text: str) -> Path | None:
 
     try:
         path = Path(text)
-        if path.is_file():
+        if path.is_file() or path.is_dir():
             return path
         looks = len(text) < 200 and "\n" not in text and " " not in text and path.suffix.lower() in READERS
         return path if looks else None
