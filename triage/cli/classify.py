@@ -87,8 +87,9 @@ def _one(record: dict[str, Any], taxonomy: Taxonomy, lang: str) -> Any:
     table.add_column()
     names = {
         "category": ("category", "类别"), "candidates": ("candidates", "候选"), "nature": ("nature", "目的"),
-        "urgency": ("urgency", "紧急程度"), "department": ("department", "承办部门"), "channel": ("channel", "办理途径"),
-        "due": ("due", "期限"), "place": ("place", "地点"), "persons": ("persons", "人数"), "flags": ("signs", "标记"),
+        "secondary": ("also about", "另涉"), "urgency": ("urgency", "紧急程度"), "department": ("department", "承办部门"),
+        "handler": ("led by", "主办单位"), "forward": ("forward to", "转送"), "channel": ("channel", "办理途径"),
+        "tell": ("tell them", "告知"), "due": ("due", "期限"), "place": ("place", "地点"), "persons": ("persons", "人数"), "flags": ("signs", "标记"),
         "review": ("review", "人工复核"), "evidence": ("evidence", "依据"), "model": ("model", "模型"),
     }  # fmt: skip
     yes = [
@@ -110,6 +111,7 @@ def _one(record: dict[str, Any], taxonomy: Taxonomy, lang: str) -> Any:
     values = {
         "category": f"{escape(record['category_name'])} [dim]{escape(record['category'])}[/] {record['confidence']:.0%}",
         "candidates": escape("  ".join(f"{name_of(code)} {score:.0%}" for code, score in pairs)),
+        "secondary": escape("  ".join(map(name_of, record["secondary"]))),
         "nature": taxonomy.natures[record["nature"]].name(lang),
         "urgency": " ".join(
             [f"[{_LEVELS[record['urgency']] or 'default'}]{record['urgency']}[/]", record["urgency_advice"]]
@@ -118,7 +120,12 @@ def _one(record: dict[str, Any], taxonomy: Taxonomy, lang: str) -> Any:
             [record["department_name"], *(taxonomy.departments[code].name(lang) for code in record["assisting"])]
         ),
         "channel": f"{record['channel']} ({record['channel_article']})",
-        "due": "  ".join(f"{key} {value}" for key, value in record["due"].items()),
+        "handler": " · ".join(filter(None, [escape(record["handler"]), record["principle"]])),
+        "forward": escape(record["forward"]),
+        "tell": record["channel_tell"],
+        "due": "  ".join(
+            f"{name} {day}{'?' if name in record['due_provisional'] else ''}" for name, day in record["due"].items()
+        ),
         "place": escape(record["place"]),
         "persons": str(record["persons"] or ""),
         "flags": ", ".join(yes),
