@@ -3,7 +3,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -415,3 +417,25 @@ def test_copies_do_not_flatter_the_figures(tiny_home: Path, tiny_letters: Letter
     metrics = train(corpus, load_policy(tiny_home), tmp_path / "bundle")
     assert metrics["category"]["accuracy"] < 0.55
     assert metrics["validation"]["groups"] < 1.1 * len(tiny_letters)
+
+
+def test_a_bundle_learns_no_name_and_no_number(call: Call, tiny_letters: Letters) -> None:
+    planted = ("赵铁柱", "13800000000", "11010519491231002X", "5栋2单元301")
+    name, phone, number, home = planted
+    told = f"我叫{name}，身份证号{number}，住翠湖小区{home}，电话{phone}。"
+    path = table([(told + letter.body, code) for letter, code in tiny_letters])
+    status, out, messages = call("train", path, "--label-column", "label", "--out", "own")
+    assert status == 0, messages
+    files = [file for file in Path("own").rglob("*") if file.is_file()]
+    assert len(files) >= 4
+    texts = [out, messages]
+    for file in files:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                texts += [archive.read(member).decode("utf-8", "ignore") for member in archive.namelist()]
+        else:
+            texts.append(file.read_text(encoding="utf-8"))
+    # JSON within JSON escapes Chinese twice.
+    whole = re.sub(r"\\+u([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), "\n".join(texts))
+    assert "小区" in whole  # the words around were learnt, so something would be found
+    assert not [word for word in planted if word in whole]
