@@ -651,3 +651,28 @@ def test_as_a_process_into_a_closed_pipe() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+def test_similar_finds_earlier_letters_and_no_accusation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    field = "石桥村三组的机动田四十亩，合同到期后又包给外地老板种西瓜。我们十二户人多地少，请求先分给新增人口。"
+    accused = "我实名举报村支书王某贪污集体征地款，挪用低保金给自己亲戚，请纪委查处，还全村一个公道。"
+    rows = [
+        ("1", field),
+        ("2", accused),
+        ("3", field + "乡里没有答复。"),
+        ("4", accused + "盼复。"),
+        ("5", "路灯坏了，请派人修。"),
+    ]
+    source = tmp_path / "letters.csv"
+    source.write_text("id,text\n" + "".join(f"{name},{text}\n" for name, text in rows), encoding="utf-8")
+    index = tmp_path / "earlier.db"
+    assert command(["similar", str(index), str(source), "--add", "--format", "json", "--lang", "en"]) == 0
+    found = {row["id"]: row["earlier"] for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert {name: [item["id"] for item in earlier] for name, earlier in found.items()} == {
+        "1": [], "2": [], "3": ["1"], "4": [], "5": [],
+    }  # fmt: skip
+    (item,) = found["3"]
+    assert (item["relation"], item["relation_name"]) == ("copy", "Same text sent again")
+    assert item["passages"]
+    assert command(["similar", str(index), str(source), "--format", "table", "--lang", "zh"]) == 0
+    assert "重件" in capsys.readouterr().out
