@@ -77,7 +77,7 @@ class Plan:
         Of folds and solver.
     """
 
-    heads: Mapping[str, HeadPlan] = field(default_factory=lambda: {"category": HeadPlan(0.7, bayes=0.1)})
+    heads: Mapping[str, HeadPlan] = field(default_factory=lambda: {"category": HeadPlan(0.7, bayes=0.05)})
     blocks: Mapping[str, float] | None = None
     min_df: int = 2
     fold_count: int = 5
