@@ -28,7 +28,8 @@ __all__ = ["PLAN", "build"]
 _FALLBACK_CAUTION = 0.1
 # Two readers who labelled the same real letters apart gave the same category in 95 of 100.
 _DISAGREEMENT = 0.05
-# Naive Bayes beside the support vector machine: no loss on whole files left out, a gain on letters of other hands.
+# Naive Bayes beside the support vector machine costs up to a point where whole files are left out, and more in
+# cross-validation for collective and repeat; it was chosen for what it gains on letters of other hands.
 _BAYES = 0.2
 _MATTER = ("word", "every", "static:word", "static:title")
 _WISH = ("word", "every", "title", "request", "static:word")
