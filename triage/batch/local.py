@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from filelock import FileLock, Timeout
 
 from triage.batch.journal import Journal
 from triage.batch.summary import Summary
-from triage.batch.writers import WRITERS, whole_file, write_jsonl
+from triage.batch.writers import WRITERS, Writer, whole_file, write_jsonl
 from triage.engine import Triager
 from triage.errors import InputError, TriageError
 from triage.intake import Columns, Limits, Reading, read_all
-from triage.schema import Decision
+from triage.privacy import PersonalData
+from triage.schema import Decision, Petition
 
 __all__ = ["run"]
 
@@ -73,7 +74,7 @@ def run(
     try:
         with FileLock(f"{output}.lock", timeout=0):
             try:
-                return _run([*first], letters, source, output, triager, resume, report)
+                return _run(chain(first, letters), source, output, writer, triager, resume, report)
             finally:
                 Path(f"{output}.lock").unlink(missing_ok=True)
     except Timeout:
@@ -83,10 +84,10 @@ def run(
 
 
 def _run(
-    first: list[_Item],
-    rest: Iterator[_Item],
+    letters: Iterator[_Item],
     source: Path,
     output: Path,
+    writer: Writer,
     triager: Triager,
     resume: bool,
     report: Report,
@@ -98,7 +99,7 @@ def _run(
     total = rejected = 0
     kept = done > 0
     try:
-        for chunk in _chunks(first, rest):
+        while chunk := list(islice(letters, _CHUNK)):
             total += len(chunk)
             if total <= done:
                 continue
@@ -114,7 +115,6 @@ def _run(
         raise
     journal.close()
     summary = Summary()
-    writer = WRITERS[output.suffix.lower()]
     with whole_file(output) as draft:
         writer(draft, _counted(journal, summary))
     rejects = output.with_name(f"{output.name}.rejects.jsonl")
@@ -131,12 +131,6 @@ def _run(
 def _size(source: Path) -> int:
     files = source.rglob("*") if source.is_dir() else [source]
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def _chunks(first: list[_Item], rest: Iterator[_Item]) -> Iterator[list[_Item]]:
-    while chunk := [*first, *islice(rest, _CHUNK - len(first))]:
-        first = []
-        yield chunk
 
 
 def _judge(triager: Triager, chunk: Sequence[_Item]) -> list[dict[str, Any]]:
@@ -176,12 +170,24 @@ def _record(triager: Triager, reading: Reading, decision: Decision) -> dict[str,
         if reading.layout and item["span"]:
             item["boxes"] = [{"page": page, "box": list(box)} for page, box in reading.layout.boxes(item["span"])]
     closed = triager.policy.taxonomy.natures[decision.nature].closed
-    # A name in the title may be known for one by the body alone, so both are masked together.
-    lines = triager.mask(petition.text).split("\n")[: petition.title.count("\n") + 1]
-    title = "\n".join(lines) if petition.title and not closed else ""
+    title = "" if closed else _masked_title(triager, petition, decision)
     if closed:
         whole |= {"place": "", "place_level": "", "place_certainty": "", "area": "", "forward": "", "evidence": []}
     return {"ok": {"id": triager.mask(whole.pop("id")), "title": title, **whole}}
+
+
+def _masked_title(triager: Triager, petition: Petition, decision: Decision) -> str:
+    """Return the title without personal data.
+
+    A name in it may be known for one by the body alone, so both are masked together, by what the decision found.
+    """
+    if not petition.title:
+        return ""
+    found = [
+        PersonalData(item.id, item.span, True) for item in decision.evidence if item.field == "personal" and item.span
+    ]
+    lines = triager.policy.privacy.hide(petition.text, found).text.split("\n")
+    return "\n".join(lines[: petition.title.count("\n") + 1])
 
 
 def _counted(journal: Journal, summary: Summary) -> Iterator[dict[str, Any]]:

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["WRITERS", "whole_file", "write_csv", "write_jsonl", "write_parquet", "write_xlsx"]
+__all__ = ["WRITERS", "Writer", "whole_file", "write_csv", "write_jsonl", "write_parquet", "write_xlsx"]
 
 Record = Mapping[str, Any]
+Writer = Callable[[Path, Iterable[Record]], None]
 _ROWS = 1000
 _LEVEL_COLOURS = {2: "FFF2CC", 3: "F8CBAD", 4: "FF9999"}
 _WIDTHS = {
@@ -162,7 +163,7 @@ def _by(count: int, records: Iterable[Record]) -> Iterator[list[Record]]:
         yield rows
 
 
-WRITERS: dict[str, Callable[[Path, Iterable[Record]], None]] = {
+WRITERS: dict[str, Writer] = {
     ".jsonl": write_jsonl,
     ".csv": write_csv,
     ".xlsx": write_xlsx,
