@@ -14,7 +14,8 @@ from triage.errors import DataError
 from triage.facts import FactFinder, Facts, Limit
 from triage.schema import Petition
 from triage.text import Analyser
-from triage.text.cues import Spans, WordScanner, compile_bounded, lower_keep_length
+from triage.text.cues import Spans, WordScanner, compile_bounded
+from triage.text.normalise import lower_keep_length
 from triage.text.numerals import parse
 
 POLICY = read_toml(Path(__file__).parents[1] / "data" / "taxonomy" / "facts.toml")

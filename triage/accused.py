@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from triage.config import read_toml
 from triage.schema import Span
-from triage.text.cues import Hit, PolicyTable, WordScanner, lower_keep_length
+from triage.text.cues import Hit, PolicyTable, WordScanner
+from triage.text.normalise import lower_keep_length
 
 __all__ = ["Accused", "AccusedFinder"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from triage.schema import Evidence
 from triage.text import Analysis
-from triage.text.cues import PolicyTable, lower_keep_length
+from triage.text.cues import PolicyTable
 
 __all__ = ["Branch", "ChannelTree"]
 
@@ -114,14 +114,16 @@ class ChannelTree:
             Its code.
         lang : {"zh", "en"}
         """
-        lowered = lower_keep_length(analysis.text)
         for branch, rules in self.branches[:-1]:
             for rule in rules:
                 if rule.categories and category not in rule.categories:
                     continue
                 hit = None
                 if rule.keywords is not None:
-                    hit = next(filter(None, (rule.keywords.search(lowered, *span) for span in analysis.requests)), None)
+                    hit = next(
+                        filter(None, (rule.keywords.search(analysis.lowered, *span) for span in analysis.requests)),
+                        None,
+                    )
                     if hit is None:
                         continue
                 span = analysis.raw_span(*hit.span()) if hit else None

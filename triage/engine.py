@@ -21,9 +21,8 @@ from triage.routing import Circumstances, Router
 from triage.schema import Decision, Evidence, Petition, Span
 from triage.signs import signs
 from triage.similar import Entry
-from triage.taxonomy import STARTS, Clock
+from triage.taxonomy import STARTS
 from triage.text import Analysis
-from triage.text.cues import lower_keep_length
 from triage.text.dates import day_of
 from triage.text.matters import matters
 from triage.urgency import UrgencyFinding
@@ -33,7 +32,6 @@ __all__ = ["LONGEST", "Triager", "check"]
 LONGEST = 200_000  # characters
 _CHUNK = 64  # letters scored in one matrix
 _CANDIDATES = 5
-_TARGET = "target"
 _URGENT = 3
 _NOT_NOW = frozenset({"negated", "past", "reported", "quoted", "resolved"})
 _SURE_PIECE = 0.5  # probability from which a piece of a letter counts as another matter
@@ -400,8 +398,7 @@ class Triager:
         taxonomy = self.policy.taxonomy
         clocks = [taxonomy.clocks[code] for code in codes]
         if target := taxonomy.targets.get(urgency):
-            names = {"zh": "内部时限", "en": "Target"}
-            clocks.append(Clock(code=_TARGET, start="received", days=target.days, kind=target.kind, **names))
+            clocks.append(target)
         due = due_dates(clocks, starts, taxonomy.roll_over, self._calendar)
         return (
             {code: date.day.isoformat() for code, date in due.items()},
@@ -410,12 +407,9 @@ class Triager:
 
     def _telling(self, analysis: Analysis, judgement: Judgement, code: str) -> list[Evidence]:
         model: LetterModel = self.bundle.models[0]
-        text = lower_keep_length(analysis.text)
         found = []
         for word, weight in model.telling_words(judgement.features, "category", code, _TELLING):
-            found.append(
-                Evidence("category", "model", code, span=_place(analysis, text, word), weight=weight, note=word)
-            )
+            found.append(Evidence("category", "model", code, span=_place(analysis, word), weight=weight, note=word))
         return found
 
 
@@ -430,7 +424,7 @@ def _places(analysis: Analysis, place: Place, accused: Sequence[Accused]) -> lis
     return found
 
 
-def _place(analysis: Analysis, text: str, word: str) -> Span | None:
+def _place(analysis: Analysis, word: str) -> Span | None:
     """Return where a word, or a pair of neighbours, first stands in the raw letter."""
     first, _, second = word.partition(" ")
     starts = analysis.starts
@@ -439,7 +433,7 @@ def _place(analysis: Analysis, text: str, word: str) -> Span | None:
             last = place + 1 if second else place
             end = starts[last + 1] if last + 1 < len(starts) else len(analysis.text)
             return analysis.raw_span(starts[place], starts[place] + len(analysis.text[starts[place] : end].rstrip()))
-    start = text.find(first)
+    start = analysis.lowered.find(first)
     return analysis.raw_span(start, start + len(first)) if start >= 0 else None
 
 

@@ -12,7 +12,7 @@ from triage.limits import Limit, LimitFinder, LimitRule
 from triage.schema import Evidence, Span
 from triage.text import Analysis
 from triage.text.areas import AreaFinder, number_before
-from triage.text.cues import PolicyTable, Spans, WordScanner, lower_keep_length
+from triage.text.cues import PolicyTable, Spans, WordScanner
 from triage.text.dates import day_of, find_dates
 from triage.text.numerals import COUNT, ENGLISH_COUNT, parse
 
@@ -134,7 +134,7 @@ class _Reading:
     def __init__(self, analysis: Analysis, anchors: Mapping[str, list[Span]], seen: frozenset[str]) -> None:
         self.analysis = analysis
         self.text = analysis.text
-        self.lowered = lower_keep_length(analysis.text)
+        self.lowered = analysis.lowered
         self.anchors = anchors
         self.seen = seen
         self.sentences = Spans(analysis.sentences)
@@ -303,7 +303,7 @@ class FactFinder:
 
     def _scan(self, analysis: Analysis) -> _Reading:
         anchors: dict[str, list[Span]] = {name: [] for name in self._anchor_words}
-        lowered = lower_keep_length(analysis.text)
+        lowered = analysis.lowered
         seen = {word for word in self._single if word in lowered}
         for start, end, tag in self._scanner.scan(lowered):
             if tag[0] == "@":

@@ -19,6 +19,7 @@ from scipy import sparse
 from triage.errors import DataError
 from triage.schema import Span
 from triage.text import Analysis
+from triage.text.normalise import HAN
 
 __all__ = [
     "BLOCKS",
@@ -34,7 +35,7 @@ __all__ = [
 
 Floats = NDArray[np.float32]
 
-_WORDLIKE = re.compile("[a-z\u3400-\u4dbf\u4e00-\u9fff]")
+_WORDLIKE = re.compile(f"[a-z{HAN}]")
 BLOCKS = ("word", "every", "title", "titlechars", "request")
 STATIC = "static:"  # before a block's name: its words by their vectors
 SIGNS = "signs"  # not the letter's words but what rules saw in it; given from outside

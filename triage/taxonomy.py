@@ -93,21 +93,16 @@ class Clock(_Row):
     article: str = ""
 
 
-class Target(BaseModel):
-    """Within how many days the office wants letters of one urgency in hand."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    urgency: int = Field(ge=1, le=4)
-    days: int = Field(ge=0, le=366)
-    kind: Literal["calendar", "working"]
-
-
 class _Period(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     days: int = Field(ge=0, le=3660)
     kind: Literal["calendar", "working"]
+
+
+class _Target(_Period):
+    urgency: int = Field(ge=1, le=4)
+    days: int = Field(ge=0, le=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +157,8 @@ class Taxonomy:
         Codes of earlier versions and what they became.
     roll_over : bool
         A last day that is a holiday moves to the next working day.
-    targets : Mapping[int, Target]
-        The office's own by urgency.
+    targets : Mapping[int, Clock]
+        Within how many days the office wants letters in hand, by urgency.
     holidays : Mapping[date, bool]
         The office's own days, True for a working day.
     """
@@ -177,7 +172,7 @@ class Taxonomy:
     rules: tuple[Rule, ...]
     retired_to: Mapping[str, str]
     roll_over: bool
-    targets: Mapping[int, Target] = field(default_factory=dict)
+    targets: Mapping[int, Clock] = field(default_factory=dict)
     holidays: Mapping[date, bool] = field(default_factory=dict)
 
     @property
@@ -315,15 +310,18 @@ def _clocks(about: dict[str, Any], clocks: dict[str, Any], faults: _Faults) -> d
     return clocks
 
 
-def _targets(about: dict[str, Any], faults: _Faults) -> dict[int, Target]:
+def _targets(about: dict[str, Any], faults: _Faults) -> dict[int, Clock]:
+    """Return the clock of the office's own target by urgency."""
     targets = {}
     for number, entry in enumerate(about.get("target", []), 1):
         try:
-            target = Target.model_validate(entry)
+            target = _Target.model_validate(entry)
         except ValidationError as error:
             faults.found += [f"deadlines.toml: target no. {number}: {fault['msg']}" for fault in error.errors()]
             continue
-        targets[target.urgency] = target
+        targets[target.urgency] = Clock(
+            code="target", zh="内部时限", en="Target", start="received", days=target.days, kind=target.kind
+        )
     return targets
 
 

@@ -74,7 +74,6 @@ class Progress:
         self._total, self._unit = total, unit
         self._started = time.monotonic()
         self._bar: Any = None
-        self._rejects = 0
 
     def __call__(self, done: int, rejects: int = 0) -> None:
         """Show how far the work is."""

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from triage.config import read_csv
 from triage.errors import DataError
 from triage.schema import Span
-from triage.text.cues import WordScanner, lower_keep_length
+from triage.text.cues import WordScanner
+from triage.text.normalise import lower_keep_length
 
 __all__ = ["Entry", "Gazetteer"]
 

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from triage.config import read_toml
 from triage.place.divisions import Divisions
+from triage.taxonomy import LEVELS as FROM_BELOW
 from triage.text.cues import PolicyTable
 
 __all__ = ["LEVELS", "Forward", "PlacePolicy"]
 
 SCHEMA_VERSION = 1
 _FILE = "place.toml"
-LEVELS = ("province", "city", "county", "town", "village")
+LEVELS = FROM_BELOW[::-1]  # from the top
 _PARTS = (*LEVELS, "detail")
 _BEFORE = ("here_before", "office_before", "away_before")
 _AFTER = ("here_after", "office_after", "away_after")

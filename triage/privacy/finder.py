@@ -12,7 +12,7 @@ from triage.privacy.names import ChineseNames, EnglishNames, repeated
 from triage.privacy.numbers import HIDDEN, HIDDEN_ANY, HIDDEN_NAME, Found, NumberRules, any_char, any_of
 from triage.schema import Span
 from triage.text.cues import PolicyTable
-from triage.text.normalise import Normalised
+from triage.text.normalise import HAN, Normalised
 
 __all__ = ["KINDS", "PersonalData", "PrivacyFinder"]
 
@@ -25,9 +25,8 @@ KINDS = (
 LANGUAGES = ("zh", "en")
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code) not in "！，；？"}
 _NEEDS_FOLDING = re.compile("[\uff0b\uff0d\uff0e\uff10-\uff1a\uff20-\uff3a\uff3f\uff41-\uff5a\uff08\uff09]")
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_IS_HAN = re.compile(f"[{_HAN}]")
-_GOES_ON = re.compile(f"[{_HAN}{HIDDEN_ANY}]")
+_IS_HAN = re.compile(f"[{HAN}]")
+_GOES_ON = re.compile(f"[{HAN}{HIDDEN_ANY}]")
 _NO_DAY = re.compile("(?:3[2-9]|[4-9][0-9]|[0-9]{3,}) ?号")
 _LATIN_WORD = re.compile("[A-Z][a-z]")
 _SURROUNDINGS = 16
@@ -76,7 +75,7 @@ class _Addresses:
         self._villages, self._houses = table.words("villages"), table.words("houses")
         self._not_after = re.compile(any_of(table.words("not_after")))
         hamlet = any_of(table.words("hamlets"))
-        han = f"(?!{any_char(table.text('not_in_hamlet'))})[{_HAN}]"
+        han = f"(?!{any_char(table.text('not_in_hamlet'))})[{HAN}]"
         han = f"(?:{han})"
         self._hamlet = re.compile(
             f"(?<=村)(?:{han}{{1,2}}家(?:{hamlet})(?![村乡镇])|{han}{{1,3}}(?:{hamlet})(?={piece}))(?:{piece}){{0,4}}"

@@ -8,14 +8,14 @@ from itertools import pairwise
 
 from triage.privacy.numbers import HIDDEN_ANY, HIDDEN_NAME, Found, any_char, any_of, text_before
 from triage.text.cues import PolicyTable
+from triage.text.normalise import HAN
 
 __all__ = ["ChineseNames", "EnglishNames", "repeated"]
 
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_IS_HAN = re.compile(f"[{_HAN}{HIDDEN_ANY}]")
-_ENDS = re.compile(f"(?![{_HAN}{HIDDEN_ANY}·])")
+_IS_HAN = re.compile(f"[{HAN}{HIDDEN_ANY}]")
+_ENDS = re.compile(f"(?![{HAN}{HIDDEN_ANY}·])")
 _NICKS = ("小", "老")
-_PARTED = re.compile(f"[ 　]{{1,2}}[{_HAN}]{{1,2}}(?![{_HAN}{HIDDEN_ANY}·])")
+_PARTED = re.compile(f"[ 　]{{1,2}}[{HAN}]{{1,2}}(?![{HAN}{HIDDEN_ANY}·])")
 _LINKS = ' 　::是为叫“"(（《_'
 _LINK = re.compile('[ 　]{0,2}(?:[::]|[是为叫])?[ 　“"(（《_]{0,3}$')
 _CUE_WINDOW = 12
@@ -90,8 +90,8 @@ class ChineseNames:
         self._place = re.compile(f"{any_of(table.words('place_after'))}")
         self._surname_told = table.words("surname_told")
         self._surname_never = table.words("surname_never")
-        self._nick = re.compile(f"(?<!{any_char(table.text('nick_left'))})[小老阿](?=[{_HAN}])")
-        self._nick_after = re.compile(f"(?![{_HAN}{HIDDEN_ANY}])|[头汉太]?(?:{any_of(table.words('nick_after'))})")
+        self._nick = re.compile(f"(?<!{any_char(table.text('nick_left'))})[小老阿](?=[{HAN}])")
+        self._nick_after = re.compile(f"(?![{HAN}{HIDDEN_ANY}])|[头汉太]?(?:{any_of(table.words('nick_after'))})")
         self._nick_never = frozenset(table.text("nick_never").split())
         sound = any_char(table.text("translit"))
         self._dotted = re.compile(f"{sound}{{1,8}}(?:[·•・‧]{sound}{{1,8}}){{1,3}}")

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from triage.schema import Petition, Span
-from triage.text.normalise import Normalised, Normaliser
+from triage.text.normalise import HAN, Normalised, Normaliser, lower_keep_length
 from triage.text.segment import Segmenter
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Analyser", "Analysis", "language"]
 
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_HAN = re.compile(f"[{HAN}]")
 _LATIN_WORD = re.compile("[A-Za-z\u00c0-\u024f]+")
 _CLAUSE_END = re.compile(r"[,。;!?、\n:]|(?<![A-Za-z])\.|\.(?=\s|$)")
 _SENTENCE_END = re.compile(r"[。;!?\n]|\.(?=\s|$)")
@@ -83,12 +83,17 @@ class Analysis:
     def part(self, start: int, end: int) -> Analysis:
         """Return the analysis of ``text[start:end]`` alone: cut no second time, and without a way back."""
         own = copy(self)
-        for name in ("clauses", "sentences", "asking", "requests", "every_word", "doc"):
-            own.__dict__.pop(name, None)
+        for name in [name for name in own.__dict__ if isinstance(getattr(Analysis, name, None), cached_property)]:
+            del own.__dict__[name]
         first, last = bisect_left(self.starts, start), bisect_left(self.starts, end)
         own.text, own.title_end = self.text[start:end], max(0, self.title_end - start)
         own.words, own.starts = self.words[first:last], [place - start for place in self.starts[first:last]]
         return own
+
+    @cached_property
+    def lowered(self) -> str:
+        """The text in lower case, every character at its place."""
+        return lower_keep_length(self.text)
 
     @cached_property
     def clauses(self) -> list[Span]:

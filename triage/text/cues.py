@@ -14,8 +14,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from triage.errors import DataError
 from triage.schema import Span
 from triage.text.analyse import Analysis
+from triage.text.normalise import lower_keep_length
 
-__all__ = ["Contexts", "Hit", "PolicyTable", "Spans", "WordScanner", "compile_bounded", "lower_keep_length"]
+__all__ = ["Contexts", "Hit", "PolicyTable", "Spans", "WordScanner", "compile_bounded"]
 
 Tag = TypeVar("Tag")
 
@@ -27,14 +28,6 @@ _UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
 _NESTED = re.compile(r"[?}]\)\{(?:\d+,)?(?![01]\})\d+\}")
 _REPEAT = re.compile(r"\{(?:\d+,)?(\d+)\}")
 _LONGEST_REPEAT = 80
-
-
-def lower_keep_length(text: str) -> str:
-    """Return the text in lower case, every character still at its place."""
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        return lowered
-    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
 
 
 def compile_bounded(pattern: str) -> re.Pattern[str]:
@@ -167,7 +160,7 @@ class Contexts:
 
     def __init__(self, analysis: Analysis, kinds: Sequence[str], times: Sequence[str]) -> None:
         self.analysis = analysis
-        self.lowered = lower_keep_length(analysis.text)
+        self.lowered = analysis.lowered
         self.contexts: dict[str, list[Span]] = {kind: [] for kind in kinds}
         self._times = times
         self._clauses: Spans | None = None

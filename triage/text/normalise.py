@@ -9,19 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-__all__ = ["Normalised", "Normaliser"]
+__all__ = ["HAN", "Normalised", "Normaliser", "lower_keep_length"]
 
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+# Chinese characters, for use inside a character class.
+HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe00-\ufe0f\x00-\x08\x0b\x0c\x0e-\x1f\x7f\r"
 # "不 想 活 了": a single character set apart from others, as typed to be overlooked or for emphasis.
-_APART = rf"(?P<apart> (?:(?<=[{_HAN}] )(?=[{_HAN}](?:[^{_HAN}]|$))|(?<=[^{_HAN}][{_HAN}] )(?=[{_HAN}])))"
+_APART = rf"(?P<apart> (?:(?<=[{HAN}] )(?=[{HAN}](?:[^{HAN}]|$))|(?<=[^{HAN}][{HAN}] )(?=[{HAN}])))"
 _REPEATED = r"(?P<repeat>(?P<mark>[!?。,;:~\-=_*#.·、^])(?P=mark)+|\s{2,})"
 # Copies from old forums carry control noise between characters: at least two symbols, no word of three letters, and
 # not just figures ("10%~15%", "1#,2#").
-_FIGURES = rf"(?=[ -~]{{0,13}}\d)[-+.,:%~#$&*/()\d ]+[{_HAN}]"
+_FIGURES = rf"(?=[ -~]{{0,13}}\d)[-+.,:%~#$&*/()\d ]+[{HAN}]"
 _NOISE = (
-    rf"(?P<noise>(?<=[{_HAN}])(?!{_FIGURES})(?![^{_HAN}]*[A-Za-z]{{3}})"
-    rf"(?=[ -~]{{0,13}}[!^&$#@%~|`][ -~]{{0,12}}[!^&$#@%~|`])[ -~]{{4,14}}(?=[{_HAN}]))"
+    rf"(?P<noise>(?<=[{HAN}])(?!{_FIGURES})(?![^{HAN}]*[A-Za-z]{{3}})"
+    rf"(?=[ -~]{{0,13}}[!^&$#@%~|`][ -~]{{0,12}}[!^&$#@%~|`])[ -~]{{4,14}}(?=[{HAN}]))"
 )
 
 
@@ -54,6 +55,14 @@ class Normalised:
             return self.offsets[start], self.offsets[start]
         # The next character's start would swallow what was dropped in between.
         return self.offsets[start], max(self.offsets[end - 1] + 1, self.offsets[start] + 1)
+
+
+def lower_keep_length(text: str) -> str:
+    """Return the text in lower case, every character still at its place."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
 
 
 @cache

@@ -17,13 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triage.schema import Span
-from triage.text.cues import lower_keep_length
-from triage.text.normalise import Normalised
+from triage.text.normalise import HAN, Normalised, lower_keep_length
 
 __all__ = ["Pieces", "Postings", "shared_runs"]
 
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_TOKEN = re.compile(rf"[{_HAN}]|[^\W_{_HAN}]+")
+_TOKEN = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
 _POSTINGS = 100_000  # read for one text, those of the rarest pieces first
 _PLACES = 16  # tried in the other text for one piece
 _RUN = 2  # least pieces of a wording
