@@ -498,3 +498,33 @@ def test_a_nature_that_the_office_does_not_know_is_not_suggested(triager: Triage
     other = Triager(policy, triager.bundle)
     assert {decision.nature for decision in decisions} & {"accusation", "appeal"}
     assert {decision.nature for decision in other.triage_many(LETTERS)} <= set(natures)
+
+
+def test_a_persons_word_moves_what_follows_from_it(triager: Triager) -> None:
+    letter = Petition(body="村里把我家的承包地收回去了，要求归还。", fields={"date": "2026-11-20"})
+    first = triager.triage(letter)
+    again = triager.reconsider(letter, {"category": "education", "nature": "consultation", "urgency": 3})
+    assert (again.category, again.nature, again.urgency) == ("education", "consultation", 3)
+    assert again.department == "education" != first.department
+    assert again.channel_code == "consultation"
+    assert again.due["target"] < first.due["notice"]
+    assert first.category in again.candidates
+    assert "uncertain" not in again.review_reason
+
+
+def test_a_given_department_leads_and_does_not_assist_itself(triager: Triager) -> None:
+    letter = Petition(body="村里把我家的承包地收回去了，要求归还。")
+    again = triager.reconsider(letter, {"department": "forestry"})
+    assert again.department == "forestry"
+    assert "forestry" not in again.assisting
+
+
+def test_nothing_given_changes_nothing(triager: Triager) -> None:
+    letter = Petition(body="楼上漏水半年，物业不管，请协调。", title="漏水")
+    assert triager.reconsider(letter, {}) == triager.triage(letter)
+
+
+@pytest.mark.parametrize("given", [{"category": "x"}, {"urgency": 5}, {"place": "石桥村"}])
+def test_an_unknown_correction_is_refused_with_what_is_allowed(triager: Triager, given: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="allowed are"):
+        triager.reconsider(Petition(body="楼上漏水半年，物业不管。"), given)

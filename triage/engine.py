@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from triage.accused import Accused
@@ -207,49 +208,92 @@ class Triager:
         check(petition)
         return self.policy.analyser(_whole(petition))
 
+    def reconsider(self, petition: Petition, given: Mapping[str, Any]) -> Decision:
+        """Judge a letter again where a person has decided some fields; what follows from them is counted anew.
+
+        Parameters
+        ----------
+        petition : Petition
+        given : Mapping
+            Codes by field: ``category``, ``nature``, ``urgency`` (1-4), ``department``. A given category is no longer
+            uncertain; a given department leads whatever the table says.
+
+        Raises
+        ------
+        InputError
+            If a field or a code is unknown, or the letter cannot be judged.
+        """
+        taxonomy = self.policy.taxonomy
+        allowed: dict[str, Sequence[Any]] = {
+            "category": [*taxonomy.categories],
+            "nature": [*taxonomy.natures],
+            "urgency": [1, 2, 3, 4],
+            "department": [*taxonomy.departments],
+        }
+        for field, code in given.items():
+            if code not in allowed.get(field, ()):
+                known = allowed.get(field, [*allowed])
+                raise InputError("given_code", field=field, found=code, allowed=", ".join(map(str, known)))
+        analysis = self.analyse(petition)
+        facts, rules = self._see(analysis)
+        marks = signs(rules, facts)
+        judgements = [model([analysis], [marks])[0] for model in self.bundle.models]
+        return self._decide(analysis, facts, rules, judgements, given)
+
     def _decide(
-        self, analysis: Analysis, facts: Facts, rules: UrgencyFinding, judgements: Sequence[Judgement]
+        self,
+        analysis: Analysis,
+        facts: Facts,
+        rules: UrgencyFinding,
+        judgements: Sequence[Judgement],
+        given: Mapping[str, Any] = MappingProxyType({}),
     ) -> Decision:
         petition, taxonomy = analysis.petition, self.policy.taxonomy
         scores: dict[str, Scores] = {}
         for judgement in reversed(judgements):
             scores |= judgement.scores
         category = scores["category"]
-        nature = self._nature(scores)
-        level = self._level(scores, rules) if judgements[0].familiar else rules.level
+        code = given.get("category", category.best)
+        others = [pair for pair in category.ranked if pair[0] != code][: _CANDIDATES - 1]
+        nature = given.get("nature") or self._nature(scores)
+        level = given.get("urgency") or (self._level(scores, rules) if judgements[0].familiar else rules.level)
         collective = self._says("collective", scores, facts.collective)
         repeat = self._says("repeat", scores, facts.repeat)
         asking = [(0, analysis.title_end), *analysis.asking] if analysis.title_end else analysis.asking
-        further = self._further(analysis, category.best)
-        secondary = tuple(dict.fromkeys([*(item.id for item in further), *self._secondary(category)]))
+        further = self._further(analysis, code)
+        secondary = tuple(dict.fromkeys([*(item.id for item in further), *self._secondary(category, code)]))
         likely = scores["department"].shares if "department" in scores else {}
-        evidence = [*self._telling(analysis, judgements[0], category.best), *further, *rules.evidence, *facts.evidence]
+        evidence = [*self._telling(analysis, judgements[0], code), *further, *rules.evidence, *facts.evidence]
         department = ""
         assisting: tuple[str, ...] = ()
         place = self.policy.places(analysis.text, petition.fields.get("address", ""))
         accused = self.policy.accused(analysis.text, taxonomy.natures[nature].closed)
         evidence += _places(analysis, place, accused)
         evidence += [Evidence("personal", "rule", item.kind, span=item.span) for item in analysis.personal]
-        if category.best in taxonomy.categories:
-            letter = Circumstances(category.best, nature, level, place.level, facts.persons or 0)
+        if code in taxonomy.categories:
+            letter = Circumstances(code, nature, level, place.level, facts.persons or 0)
             route = self._router(analysis, letter, likely, asking)
             department, *rest = self.policy.accused.free((route.department, *route.assisting), accused)
             assisting = tuple(rest)
             evidence += route.evidence
-        handling = self._handling(category.best, nature, department, place, accused)
-        channel = self._channel(analysis, category.best, nature)
+        department = given.get("department", department)
+        assisting = tuple(one for one in assisting if one != department)
+        handling = self._handling(code, nature, department, place, accused)
+        channel = self._channel(analysis, code, nature)
         evidence += channel.evidence
         due, provisional = self._due(petition, channel.clocks, level)
-        reasons = self._reasons(analysis, judgements[0], category, nature, level, bool(further), department, handling)
-        known = taxonomy.categories.get(category.best)
+        reasons = self._reasons(
+            analysis, judgements[0], category, nature, level, bool(further), department, handling, given
+        )
+        known = taxonomy.categories.get(code)
         office = taxonomy.departments.get(department)
         return Decision(
             id=petition.id,
-            category=category.best,
-            category_name=known.name(self.lang) if known else category.best,
-            confidence=category.confidence,
-            candidates=tuple(code for code, _ in category.ranked[1:_CANDIDATES]),
-            scores=tuple(score for _, score in category.ranked[1:_CANDIDATES]),
+            category=code,
+            category_name=known.name(self.lang) if known else code,
+            confidence=category.of(code),
+            candidates=tuple(other for other, _ in others),
+            scores=tuple(score for _, score in others),
             candidate_set=tuple(category.candidate_set),
             secondary=secondary,
             nature=nature,
@@ -310,10 +354,11 @@ class Triager:
                     level = max(level, min(int(higher), most))
         return level
 
-    def _secondary(self, category: Scores) -> tuple[str, ...]:
+    def _secondary(self, category: Scores, first: str) -> tuple[str, ...]:
         floor = self._thresholds.get("secondary", 0.2)
         fallback = self.policy.taxonomy.fallback
-        return tuple(code for code, score in category.ranked[1:3] if score >= floor and code != fallback)
+        rest = [pair for pair in category.ranked if pair[0] != first]
+        return tuple(code for code, score in rest[:2] if score >= floor and code != fallback)
 
     def _further(self, analysis: Analysis, category: str) -> list[Evidence]:
         """Return the pieces of the letter that ask for something of another category: a letter to be split."""
@@ -342,14 +387,15 @@ class Triager:
         split: bool,
         department: str,
         handling: _Handling,
+        given: Mapping[str, Any],
     ) -> tuple[str, ...]:
         """Return why a person should look, as codes."""
         taxonomy = self.policy.taxonomy
         reasons = {
             "language": analysis.lang == "none",
             "unfamiliar": not judgement.familiar,
-            "uncertain": len(category.candidate_set) != 1,
-            "fallback": category.best == taxonomy.fallback,
+            "uncertain": len(category.candidate_set) != 1 and "category" not in given,
+            "fallback": category.best == taxonomy.fallback and "category" not in given,
             "closed": taxonomy.natures[nature].review,
             "critical": level >= 4,
             "two_matters": split,
