@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triage.errors import DataError
 from triage.intake.cells import date_text, lost_digits, text_of
-from triage.intake.confusions import corrected
 from triage.intake.layout import Layout, Place
 from triage.intake.lines import Line, compose
+from triage.policy import load_policy
+from triage.text.confusions import corrected
 
 WIDTH = 0.02  # of a character
 
@@ -142,3 +145,32 @@ def test_digits_that_are_all_there(cell: object) -> None:
 def test_cells_as_text() -> None:
     assert [text_of(cell) for cell in (None, float("nan"), 7.0, 7.5, "a", 3)] == ["", "", "7", "7.5", "a", "3"]
     assert [date_text(cell) for cell in ("", "2026", "12345678", 46083.5)] == ["", "2026", "12345678", "2026-03-02"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('meant = "未"', 'meant = "没有"', "swap 1: needs `seen` and `meant`"),
+        ('seen = "末"', "seen = 3", "swap 1: needs `seen` and `meant`"),
+        ("not_after = [", "nor_after = [", "swap 1: needs `seen` and `meant`"),
+        ("schema_version = 1", "schema_version = 2", "schema_version: must be 1"),
+        ("schema_version = 1", "schema_version = 1\nswaps = 1", "swaps: is not known"),
+        ('seen = "末"', 'seen = "末', "cannot be read"),
+    ],
+)
+def test_faults_of_the_confusions_are_found_by_the_check(own_home: Path, old: str, new: str, told: str) -> None:
+    path = own_home / "lexicons" / "confusions.toml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        load_policy(own_home)
+    assert any("confusions.toml" in fault and told in fault for fault in caught.value.faults), caught.value.faults
+
+
+def test_a_policy_folder_brings_its_own_confusions(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIAGE_HOME", str(own_home))
+    (own_home / "lexicons" / "confusions.toml").write_text(
+        'schema_version = 1\n[[swap]]\nseen = "臼"\nmeant = "白"\nbefore = ["水"]\n', encoding="utf-8"
+    )
+    assert corrected("臼水，从末收到") == "白水，从末收到"

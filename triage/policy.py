@@ -19,6 +19,7 @@ from triage.privacy import PrivacyFinder
 from triage.similar_policy import SimilarPolicy
 from triage.taxonomy import Taxonomy, load_taxonomy
 from triage.text import Analyser
+from triage.text.confusions import read_swaps
 from triage.urgency import UrgencyRules
 
 __all__ = ["Policy", "load_policy"]
@@ -101,6 +102,7 @@ def load_policy(folder: str | Path | None = None) -> Policy:
     words = take(lambda: _words(path / "lexicons" / "terms.txt"), set())
     misspellings = take(lambda: _misspellings(path / "lexicons" / "misspellings.csv"), {})
     take(lambda: _check_columns(path / "lexicons" / "columns.toml"))
+    take(lambda: read_swaps(path))
     if faults:
         raise DataError("policy_faults", tuple(faults), path=path, count=len(faults))
     words |= {term for category in taxonomy.categories.values() for term in category.terms}

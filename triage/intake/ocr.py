@@ -9,10 +9,10 @@ from math import atan2, cos, sin
 from pathlib import Path
 from typing import Any
 
-from triage.intake.confusions import corrected
 from triage.intake.layout import Box
 from triage.intake.lines import Line, compose, middle
 from triage.intake.parts import Document, refused
+from triage.text.confusions import corrected
 
 __all__ = ["letter_of", "need_ocr", "read_picture"]
 
