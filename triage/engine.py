@@ -18,6 +18,7 @@ from triage.errors import InputError
 from triage.facts import Facts
 from triage.place import Place
 from triage.policy import Policy, load_policy
+from triage.privacy import PersonalData
 from triage.routing import Circumstances, Router
 from triage.schema import Decision, Evidence, Petition, Span
 from triage.signs import signs
@@ -26,6 +27,7 @@ from triage.taxonomy import STARTS
 from triage.text import Analysis
 from triage.text.dates import day_of
 from triage.text.matters import matters
+from triage.text.normalise import Normalised
 from triage.urgency import UrgencyFinding
 
 __all__ = ["LONGEST", "Triager", "check"]
@@ -187,6 +189,15 @@ class Triager:
     def mask(self, text: str) -> str:
         """Return a text without personal data: names, numbers and addresses below village level are masked."""
         return self.policy.privacy.mask(text)
+
+    def masked(self, petition: Petition, decision: Decision) -> Normalised:
+        """Return `Petition.text` without the personal data that its decision found, with every character's place."""
+        found = [
+            PersonalData(item.id, item.span, True)
+            for item in decision.evidence
+            if item.field == "personal" and item.span
+        ]
+        return self.policy.privacy.hide(petition.text, found)
 
     def entry(self, petition: Petition, decision: Decision, person: str = "") -> Entry:
         """Return a letter as an index of earlier letters keeps it: masked, with no name of a person.
