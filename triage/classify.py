@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, special
+from scipy import special
 
-from triage.features import Contribution, Featuriser, StaticBlock, StaticVectors, single_words
+from triage.features import Contribution, Featuriser, StaticBlock, StaticVectors
 from triage.text import Analysis
+from triage.vocabulary import Vocabulary
 
-__all__ = ["Head", "Judgement", "LetterModel", "Scores", "softmax"]
+__all__ = ["Head", "Judgement", "LetterModel", "Row", "Scores", "softmax"]
 
 Floats = NDArray[np.float64]
 # A letter of fewer different words says too little; one that repeats a few over and over says no more.
@@ -145,6 +147,13 @@ class Scores:
         return float(self._probabilities[self._head.classes.index(code)]) if code in self._head.classes else 0.0
 
 
+class Row(NamedTuple):
+    """One letter's features that are not 0: columns and values."""
+
+    indices: NDArray[np.int32]
+    data: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What a model says of one letter.
@@ -153,13 +162,13 @@ class Judgement:
     ----------
     scores : Mapping[str, Scores]
         By head.
-    features : csr_matrix of shape (1, n_features)
+    features : Row
     familiar : bool
         False for a letter whose words the model hardly knows.
     """
 
     scores: Mapping[str, Scores]
-    features: sparse.csr_matrix
+    features: Row
     familiar: bool
 
 
@@ -188,6 +197,18 @@ class LetterModel:
                 part.vectors = vectors
 
     @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return Vocabulary(self.featuriser)
+
+    @cached_property
+    def _words(self) -> list[str]:
+        """The word of each column; ``""`` for a dimension of the word vectors."""
+        parts = self.featuriser.parts_
+        return [
+            word for part in parts for word in ([""] * part.width_ if isinstance(part, StaticBlock) else part.words_)
+        ]
+
+    @cached_property
     def _blocks_read(self) -> dict[str, set[str]]:
         """By head, the blocks whose words weigh anything in it."""
         read: dict[str, set[str]] = {}
@@ -201,35 +222,31 @@ class LetterModel:
     ) -> list[Judgement]:
         """Score letters with every head, or those named; ``signs`` is what rules saw in each."""
         wanted = set().union(*(self._blocks_read[name] for name in heads)) if heads else None
-        letters = [
-            self.featuriser.blocks_of(analysis, own, wanted) for analysis, own in zip(analyses, signs, strict=True)
-        ]
-        features = self.featuriser.transform(letters)
-        scores: list[dict[str, Scores]] = [{} for _ in letters]
-        for name, head in self.heads.items():
-            if heads and name not in heads:
-                continue
+        reading = self._vocabulary(analyses, signs, wanted)
+        features = reading.features
+        scores: list[dict[str, Scores]] = [{} for _ in analyses]
+        for name in heads or self.heads:
+            head = self.heads[name]
             margins = np.asarray(features @ head.coef, dtype=float) + head.intercept
             for result, row in zip(scores, head.probabilities(margins), strict=True):
                 result[name] = Scores(head, row)
-        return [
-            Judgement(own, features[place], self._familiar(letter))
-            for place, (own, letter) in enumerate(zip(scores, letters, strict=True))
-        ]
+        # Enough known words, and enough different ones, to be judged by.
+        varied = reading.different >= np.maximum(_LEAST_WORDS, _LEAST_VARIETY * reading.length)
+        familiar = (varied & (reading.known >= self.novelty)).tolist()
+        ends = features.indptr.tolist()
+        rows = [Row(features.indices[first:last], features.data[first:last]) for first, last in pairwise(ends)]
+        return [Judgement(*found) for found in zip(scores, rows, familiar, strict=True)]
 
-    def _familiar(self, letter: Mapping[str, Sequence[str]]) -> bool:
-        """Tell whether a letter has enough known words, and enough different ones, to be judged by."""
-        words = letter[self.featuriser.needed[0]]
-        varied = len(single_words(words)) >= max(_LEAST_WORDS, _LEAST_VARIETY * len(words))
-        return varied and self.featuriser.known_share(letter) >= self.novelty
-
-    def telling_words(self, features: sparse.csr_matrix, name: str, code: str, count: int) -> list[tuple[str, float]]:
+    def telling_words(self, features: Row, name: str, code: str, count: int) -> list[tuple[str, float]]:
         """Return the words that speak most for a class, with what each added to its margin, over all word blocks."""
         head = self.heads[name]
         moves = features.data * head.coef[features.indices, head.classes.index(code)]
+        most = min(4 * count, len(moves))
+        # Of equal moves the first columns count, so all that reach the last of the best are ordered.
+        best = np.flatnonzero(moves >= np.partition(moves, -most)[-most]) if most else np.zeros(0, np.intp)
         found: dict[str, float] = {}
-        for place in np.argsort(-moves, kind="stable")[: 4 * count]:
-            word = self.featuriser.word_of(int(features.indices[place]))
+        for place in best[np.argsort(-moves[best], kind="stable")][:most]:
+            word = self._words[features.indices[place]]
             if word and moves[place] > 0:
                 found[word] = found.get(word, 0.0) + float(moves[place])
         return sorted(found.items(), key=lambda item: -item[1])[:count]

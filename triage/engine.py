@@ -484,12 +484,13 @@ def _places(analysis: Analysis, place: Place, accused: Sequence[Accused]) -> lis
 def _place(analysis: Analysis, word: str) -> Span | None:
     """Return where a word, or a pair of neighbours, first stands in the raw letter."""
     first, _, second = word.partition(" ")
-    starts = analysis.starts
-    for place, own in enumerate(analysis.words):
-        if own == first and (not second or analysis.words[place + 1 : place + 2] == [second]):
-            last = place + 1 if second else place
-            end = starts[last + 1] if last + 1 < len(starts) else len(analysis.text)
-            return analysis.raw_span(starts[place], starts[place] + len(analysis.text[starts[place] : end].rstrip()))
+    words, starts, last = analysis.words, analysis.starts, -1
+    for _ in range(words.count(first)):
+        last = words.index(first, last + 1)
+        end = last + 1 + bool(second)
+        if not second or words[last + 1 : end] == [second]:
+            stop = starts[end] if end < len(starts) else len(analysis.text)
+            return analysis.raw_span(starts[last], starts[last] + len(analysis.text[starts[last] : stop].rstrip()))
     start = analysis.lowered.find(first)
     return analysis.raw_span(start, start + len(first)) if start >= 0 else None
 

@@ -30,6 +30,7 @@ __all__ = [
     "Featuriser",
     "StaticVectors",
     "block_words",
+    "is_wordlike",
     "single_words",
 ]
 
@@ -42,12 +43,13 @@ SIGNS = "signs"  # not the letter's words but what rules saw in it; given from o
 
 
 def _useful(words: Iterable[str]) -> list[str]:
-    known = _wordlike
+    known = is_wordlike
     return [word for word in words if known(word)]
 
 
 @lru_cache(maxsize=1 << 17)
-def _wordlike(word: str) -> bool:
+def is_wordlike(word: str) -> bool:
+    """Tell a word from a mark or a figure."""
     return _WORDLIKE.search(word) is not None
 
 
@@ -146,7 +148,15 @@ class WordBlock:
         self.block, self.weight, self.min_df = state["block"], state["weight"], state["min_df"]
         self.words_ = state["words"].split("\n") if state["words"] else []
         self.idf_ = state["idf"]
-        self._column = {word: column for column, word in enumerate(self.words_)}
+
+    @property
+    def known_words(self) -> list[str]:
+        """The words that it can tell from others, those of the columns."""
+        return self.words_
+
+    @cached_property
+    def _column(self) -> dict[str, int]:
+        return {word: column for column, word in enumerate(self.words_)}
 
     def fit(self, letters: Sequence[Sequence[str]]) -> WordBlock:
         """Learn words and their rarity from letters given as lists of words."""
@@ -155,7 +165,7 @@ class WordBlock:
         self.words_ = sorted(word for word, count in seen.items() if count >= self.min_df and "\n" not in word)
         counts = np.array([seen[word] for word in self.words_], dtype=float)
         self.idf_ = (np.log((1 + len(letters)) / (1 + counts)) + 1).astype(np.float32)
-        self._column = {word: column for column, word in enumerate(self.words_)}
+        self.__dict__.pop("_column", None)
         return self
 
     def transform(self, letters: Sequence[Sequence[str]]) -> sparse.csr_matrix:
@@ -174,11 +184,19 @@ class WordBlock:
             shape=(len(letters), len(self.idf_)),
         )
         matrix.sum_duplicates()
-        matrix.data = (1 + np.log(matrix.data)) * self.idf_[matrix.indices]
         rows = np.repeat(np.arange(len(letters)), np.diff(matrix.indptr))
-        squares = np.bincount(rows, matrix.data**2, minlength=len(letters)) + np.array(unseen) * self.rarest_**2
-        matrix.data *= np.float32(self.weight) / np.sqrt(squares).astype(np.float32)[rows]
+        matrix.data = self.weigh(rows, matrix.indices, matrix.data, np.array(unseen))
         return matrix
+
+    def weigh(self, rows: Any, columns: Any, counts: Floats, unseen: Any) -> Floats:
+        """Return the matrix's values, given letter, column and count of each and how many words a letter has besides.
+
+        Entries are in order of letter and column; the unseen words are different ones.
+        """
+        values = (1 + np.log(counts)) * self.idf_[columns]
+        squares = np.bincount(rows, values**2, minlength=len(unseen)) + unseen * self.rarest_**2
+        values *= np.float32(self.weight) / np.sqrt(squares).astype(np.float32)[rows]
+        return np.asarray(values)
 
 
 class StaticVectors:
@@ -200,7 +218,11 @@ class StaticVectors:
     def __init__(self, words: list[str], table: NDArray[np.int8]) -> None:
         self.words = words
         self.table = table
-        self.row = {word: row for row, word in enumerate(words)}
+
+    @cached_property
+    def row(self) -> dict[str, int]:
+        """The row of each word."""
+        return {word: row for row, word in enumerate(self.words)}
 
     @classmethod
     def load(cls, folder: Path) -> StaticVectors:
@@ -213,7 +235,8 @@ class StaticVectors:
         """
         try:
             words = (folder / "words.txt").read_text(encoding="utf-8").split("\n")
-            table = np.load(folder / "words.npy", mmap_mode="r", allow_pickle=False)
+            # As a plain array: one that says it is mapped to a file costs more at every look.
+            table = np.asarray(np.load(folder / "words.npy", mmap_mode="r", allow_pickle=False))
         except (OSError, ValueError) as error:
             raise DataError("vectors_unreadable", path=folder, fault=type(error).__name__) from None
         if table.dtype != np.int8 or table.ndim != 2 or len(table) != len(words):
@@ -266,20 +289,35 @@ class StaticBlock:
         self._rarity = {word: float(np.log((1 + len(letters)) / (1 + seen[word])) + 1) for word in sorted(seen)}
         self._unseen = float(np.log(1 + len(letters)) + 1)
         self.fingerprint_ = vectors.fingerprint
+        self.__dict__.pop("_rarities", None)
         return self
+
+    @property
+    def known_words(self) -> list[str]:
+        """The words that it can tell from others, those of the table."""
+        return self.vectors.words
+
+    @cached_property
+    def _rarities(self) -> Floats:
+        """The rarity of each word of the table."""
+        return np.array([self._rarity.get(word, self._unseen) for word in self.vectors.words], np.float32)
 
     def shares(self, words: Sequence[str]) -> tuple[list[str], Floats, Floats]:
         """Return the known words, what each weighs, and their vectors; weights over the sum's length."""
-        row_of, rarity_of = self.vectors.row.get, self._rarity.get
+        row_of = self.vectors.row.get
         found = [(word, count, row) for word, count in Counter(words).items() if (row := row_of(word, -1)) >= 0]
         if not found:
             return [], np.zeros(0, np.float32), np.zeros((0, self.width_), np.float32)
         known, counts, rows = zip(*found, strict=True)
-        rarity = np.array([rarity_of(word, self._unseen) for word in known], np.float32)
-        weights = (1 + np.log(np.array(counts, np.float32))) * rarity
-        table = self.vectors.table[list(rows)].astype(np.float32)
-        length = float(np.linalg.norm(weights @ table)) or 1.0
-        return list(known), (weights * (self.weight / length)).astype(np.float32), table
+        return list(known), *self.weigh(np.array(counts, np.float32), np.array(rows))
+
+    def weigh(self, counts: Floats, rows: Any) -> tuple[Floats, Floats]:
+        """Return what words weigh and their vectors, by how often each stands in a letter and its row of the table."""
+        weights = (1 + np.log(counts)) * self._rarities[rows]
+        table = self.vectors.table[rows].astype(np.float32)
+        total = weights @ table
+        length = float(np.sqrt(total @ total)) or 1.0
+        return weights * np.float32(self.weight / length), table
 
     def transform(self, letters: Sequence[Sequence[str]]) -> Floats:
         """Return an array of shape (n_letters, n_dimensions)."""
@@ -412,9 +450,14 @@ class Featuriser:
             column -= part.width_
         raise IndexError(column)
 
+    @property
+    def first(self) -> WordBlock | StaticBlock:
+        """The block that tells known words from others: the first of words, else the first."""
+        return next((part for part in self.parts_ if isinstance(part, WordBlock)), self.parts_[0])
+
     def known_share(self, letter: Mapping[str, Sequence[str]]) -> float:
         """Return the share of a letter's different single words that the first word block, else the table, knows."""
-        part = next((part for part in self.parts_ if isinstance(part, WordBlock)), self.parts_[0])
+        part = self.first
         known = part.vectors.row if isinstance(part, StaticBlock) else part._column
         words = single_words(letter[part.block])
         return sum(word in known for word in words) / len(words) if words else 0.0
