@@ -23,7 +23,7 @@ quick: $(TEST_STAMP)
 	@$(BIN)/python -m pytest -m "not slow"
 
 lint: $(TEST_STAMP)
-	@$(BIN)/ruff check triage tests
+	@$(BIN)/ruff check triage service tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 

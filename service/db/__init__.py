@@ -1,0 +1,6 @@
+"""The register's database: SQLite in WAL mode, or PostgreSQL by URL."""
+
+from service.db.base import Database
+from service.db.migrate import downgrade, upgrade
+
+__all__ = ["Database", "downgrade", "upgrade"]

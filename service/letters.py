@@ -1,0 +1,371 @@
+"""Letters in the register: entered, judged, decided, answered; each change in one transaction with its audit row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service import audit, events
+from service.context import Service
+from service.db import search
+from service.db.tables import (
+    NEVER,
+    ClerkDecision,
+    Letter,
+    LetterDepartment,
+    LetterUnit,
+    Suggestion,
+    now,
+)
+from service.masking import masked
+from service.problems import Problem
+from triage import Decision, Petition, Triager
+
+__all__ = [
+    "CORRECTABLE", "REASONS", "SOURCES", "Correction", "Entry", "Judged", "answer", "decide", "enter", "given", "judge",
+    "preview", "reopen",
+]  # fmt: skip
+
+SOURCES = ("letter", "visit", "call", "web", "mail", "other")
+REASONS = {
+    "other_matter": "the letter asks for something else",
+    "two_matters": "it asks for several things",
+    "other_duty": "by local practice another department answers",
+    "other_level": "more or less urgent than it reads",
+    "known_facts": "facts known here that the letter does not tell",
+    "petitioner": "the petitioner said so",
+    "misread": "words were misread or misspelt",
+    "other": "another reason; see the note",
+}
+_RECOUNTED = ("category", "nature", "urgency", "department")
+_LISTS = ("assisting", "secondary")
+_FLAGS = ("collective", "repeat", "needs_review")
+CORRECTABLE = (*_RECOUNTED, *_LISTS, *_FLAGS, "place", "persons", "accepted")
+_PERSONAL = ("petitioner", "id_number", "phone")
+_URGENT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A letter as somebody brings it.
+
+    Attributes
+    ----------
+    petition : Petition
+        ``fields`` may hold ``address``, ``petitioner``, ``phone``, ``id_number``.
+    received : date
+    source : str
+        One of `SOURCES`.
+    job, row : int or None
+        The file it came with and its place there: the same place is entered once.
+    """
+
+    petition: Petition
+    received: date
+    source: str = "letter"
+    job: int | None = None
+    row: int | None = None
+
+    @property
+    def letter(self) -> Petition:
+        """The letter with its day, from which the clocks run."""
+        fields = {**self.petition.fields, "date": self.received.isoformat()}
+        return Petition(self.petition.body, self.petition.title, self.petition.id, fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One field that a person sees otherwise, and why."""
+
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A letter's decision, and what everybody may read of it; `decision` is a record with spans in ``text``."""
+
+    petition: Petition
+    decision: dict[str, Any]
+    title: str
+    text: str
+    sealed: bool
+    units: dict[str, str] = field(default_factory=dict)
+
+
+def judge(service: Service, triager: Triager, petitions: Sequence[Petition]) -> list[Decision]:
+    """Judge letters when it is their turn."""
+    with service.gate():
+        return triager.judge(petitions)
+
+
+def _judged(triager: Triager, petition: Petition, decision: Decision) -> Judged:
+    shown = masked(triager, petition, decision)
+    record = decision.to_dict() | {"evidence": shown.evidence}
+    sealed = triager.policy.taxonomy.natures[decision.nature].closed
+    accused = [item for item in decision.evidence if item.field == "accused"]
+    units = {item.note: item.id.partition("/")[2] for item in accused}
+    return Judged(petition, record, shown.title, shown.text, sealed, units)
+
+
+def enter(
+    service: Service,
+    session: Session,
+    triager: Triager,
+    actor: str,
+    entries: Sequence[Entry],
+    decisions: Sequence[Decision],
+) -> list[Letter]:
+    """Put judged letters into the register.
+
+    Raises
+    ------
+    Problem
+        ``exists`` if there is a letter of that number.
+    """
+    letters = []
+    for entry, decision in zip(entries, decisions, strict=True):
+        petition = entry.letter
+        judged = _judged(triager, petition, decision)
+        letter = Letter(
+            number=petition.id or f"-{uuid4().hex}",
+            title=petition.title,
+            body=petition.body,
+            fields=dict(petition.fields),
+            source=entry.source,
+            received=entry.received,
+            person=_person(service, petition),
+            job_id=entry.job,
+            job_row=entry.row,
+            decision={},
+            **_columns(judged),
+        )
+        session.add(letter)
+        try:
+            session.flush()
+        except IntegrityError:
+            raise Problem("exists", what="letter", name=petition.id) from None
+        if not petition.id:
+            letter.number = f"{entry.received.year}-{letter.id:06d}"
+        suggestion = Suggestion(letter_id=letter.id, bundle=decision.model, decision=judged.decision)
+        session.add(suggestion)
+        session.flush()
+        letter.suggestion_id = suggestion.id
+        _stand(session, triager, letter, judged)
+        audit.append(session, actor, "letter.enter", f"letter:{letter.id}", after=_told(letter))
+        if letter.urgency >= _URGENT:
+            events.emit(session, "letter.urgent", letter)
+        letters.append(letter)
+    return letters
+
+
+def _person(service: Service, petition: Petition) -> str:
+    """Return a token that is equal for equal petitioners; never a name."""
+    given = [str(petition.fields.get(name, "")).strip().lower() for name in _PERSONAL]
+    name, number, phone = given
+    known = number or (f"{name}/{phone}" if name and phone else "")
+    return service.token("person", known) if known else ""
+
+
+def _columns(judged: Judged) -> dict[str, Any]:
+    """Return the columns that a decision fills."""
+    names = ("category", "nature", "urgency", "department", "place", "collective", "repeat", "needs_review")
+    return {name: judged.decision[name] for name in names} | {
+        "sealed": judged.sealed,
+        "title_masked": judged.title,
+        "text_masked": judged.text,
+        "due_next": NEVER,
+    }
+
+
+def _stand(session: Session, triager: Triager, letter: Letter, judged: Judged) -> None:
+    """Let a letter stand as decided, and everything that is looked up by it."""
+    for name, value in _columns(judged).items():
+        setattr(letter, name, value)
+    letter.decision = judged.decision | {"id": letter.number}
+    letter.due_next = _due_next(triager, letter)
+    for table in (LetterDepartment, LetterUnit):
+        for row in session.scalars(select(table).where(table.letter_id == letter.id)):
+            session.delete(row)
+    session.flush()
+    parts = dict.fromkeys([letter.department, *letter.decision["assisting"]])
+    session.add_all(
+        LetterDepartment(letter_id=letter.id, department=code, leads=code == letter.department)
+        for code in parts
+        if code
+    )
+    session.add_all(
+        LetterUnit(letter_id=letter.id, name=name[:200], department=code) for name, code in judged.units.items()
+    )
+    if letter.sealed:
+        search.remove(session, letter.id)  # a search must not tell that it exists
+    else:
+        search.put(session, letter.id, f"{letter.number} {letter.text_masked}")
+    session.flush()
+
+
+def _due_next(triager: Triager, letter: Letter) -> str:
+    """Return the next date that must not pass: of all clocks while it is open, then of those from acceptance on."""
+    clocks = triager.policy.taxonomy.clocks
+    if letter.status == "answered":
+        return NEVER
+    running = {
+        name: day
+        for name, day in letter.decision["due"].items()
+        if letter.status == "open" or (name in clocks and clocks[name].start != "received")
+    }
+    return min(running.values(), default=NEVER)
+
+
+def _told(letter: Letter) -> dict[str, Any]:
+    """Return what the audit keeps of a letter: codes and dates."""
+    names = ("status", "category", "nature", "urgency", "department", "place", "collective", "repeat", "sealed")
+    told = {name: getattr(letter, name) for name in names}
+    return told | {
+        "due": letter.decision.get("due", {}),
+        "version": letter.version,
+        "bundle": letter.decision.get("model"),
+    }
+
+
+def given(session: Session, letter: Letter) -> dict[str, Any]:
+    """Return the fields that people have decided on a letter, the last word on each."""
+    rows = session.scalars(select(ClerkDecision).where(ClerkDecision.letter_id == letter.id).order_by(ClerkDecision.id))
+    return {name: change["value"] for row in rows for name, change in row.changes.items()}
+
+
+def preview(
+    service: Service, triager: Triager, letter: Letter, stated: Mapping[str, Any], corrections: Mapping[str, Correction]
+) -> Judged:
+    """Return how a letter would stand after corrections: what follows from them is counted anew.
+
+    Parameters
+    ----------
+    stated : Mapping
+        What people have decided on it before, see `given`.
+
+    Raises
+    ------
+    Problem
+        ``correction`` if a field, value or reason is not allowed.
+    """
+    for name, correction in corrections.items():
+        _check(triager, name, correction)
+    stated = dict(stated) | {name: correction.value for name, correction in corrections.items()}
+    fields = dict(letter.fields) | ({"accepted": stated["accepted"]} if stated.get("accepted") else {})
+    petition = Petition(letter.body, letter.title, letter.number, fields)
+    with service.gate():
+        decision = triager.reconsider(petition, {name: stated[name] for name in _RECOUNTED if name in stated})
+    judged = _judged(triager, petition, decision)
+    for name in (*_LISTS, *_FLAGS, "place", "persons"):
+        if name in stated:
+            judged.decision[name] = stated[name]
+    return judged
+
+
+def _check(triager: Triager, name: str, correction: Correction) -> None:
+    taxonomy, value = triager.policy.taxonomy, correction.value
+    if name not in CORRECTABLE:
+        raise Problem("correction", field=name, found=name, allowed=", ".join(CORRECTABLE))
+    if correction.reason not in REASONS:
+        raise Problem("correction", field=f"{name}.reason", found=correction.reason, allowed=", ".join(REASONS))
+    codes = {"assisting": taxonomy.departments, "secondary": taxonomy.categories}
+    known: Mapping[str, tuple[bool, str]] = {
+        "category": (value in taxonomy.categories, ", ".join(taxonomy.categories)),
+        "nature": (value in taxonomy.natures, ", ".join(taxonomy.natures)),
+        "department": (value in taxonomy.departments, ", ".join(taxonomy.departments)),
+        "urgency": (value in (1, 2, 3, 4) and not isinstance(value, bool), "1, 2, 3, 4"),
+        "place": (isinstance(value, str) and len(value) <= 300, "a text"),
+        "persons": (value is None or (type(value) is int and 0 < value < 10_000_000), "a number of people"),
+        "accepted": (_is_day(value), "a date such as 2026-03-01"),
+        **{flag: (isinstance(value, bool), "true, false") for flag in _FLAGS},
+        **{
+            kind: (
+                isinstance(value, list) and all(one in codes[kind] for one in value),
+                f"a list of {', '.join(codes[kind])}",
+            )
+            for kind in _LISTS
+        },
+    }
+    right, allowed = known[name]
+    if not right:
+        raise Problem("correction", field=name, found=str(value)[:80], allowed=allowed)
+
+
+def _is_day(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(date.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def decide(
+    session: Session,
+    triager: Triager,
+    actor: str,
+    letter: Letter,
+    corrections: Mapping[str, Correction],
+    judged: Judged | None,
+    note: str = "",
+) -> None:
+    """Accept a letter as it stands, or with corrections and what `preview` made of them."""
+    before = _told(letter)
+    changes = {
+        name: {"before": letter.decision.get(name), "value": correction.value, "reason": correction.reason}
+        for name, correction in corrections.items()
+    }
+    letter.status = "decided"
+    if judged is None:
+        letter.due_next = _due_next(triager, letter)
+    else:
+        letter.fields = dict(judged.petition.fields)
+        _stand(session, triager, letter, judged)
+    _touch(letter)
+    session.add(
+        ClerkDecision(
+            letter_id=letter.id,
+            suggestion_id=letter.suggestion_id,
+            bundle=str(letter.decision["model"]),
+            by=actor,
+            changes=changes,
+            note=note,
+        )
+    )
+    audit.append(session, actor, "letter.decide", f"letter:{letter.id}", before, _told(letter) | {"changes": changes})
+    events.emit(session, "letter.decided", letter)
+
+
+def answer(session: Session, triager: Triager, actor: str, letter: Letter) -> None:
+    """Mark a decided letter as answered: no date runs any more."""
+    _move(session, triager, actor, letter, "decided", "answered")
+
+
+def reopen(session: Session, triager: Triager, actor: str, letter: Letter) -> None:
+    """Take the last step back: from answered to decided, from decided to open."""
+    earlier = {"answered": "decided", "decided": "open"}.get(letter.status)
+    if earlier is None:
+        raise Problem("letter_state", found=letter.status, allowed="answered, decided")
+    _move(session, triager, actor, letter, letter.status, earlier)
+
+
+def _move(session: Session, triager: Triager, actor: str, letter: Letter, wanted: str, status: str) -> None:
+    if letter.status != wanted:
+        raise Problem("letter_state", found=letter.status, allowed=wanted)
+    before = _told(letter)
+    letter.status = status
+    letter.answered = now() if status == "answered" else None
+    letter.due_next = _due_next(triager, letter)
+    _touch(letter)
+    audit.append(session, actor, f"letter.{status}", f"letter:{letter.id}", before, _told(letter))
+
+
+def _touch(letter: Letter) -> None:
+    letter.version += 1
+    letter.changed = now()

@@ -1,0 +1,148 @@
+"""Errors over HTTP: one table from code to status, one shape (``application/problem+json``)."""
+
+from __future__ import annotations
+
+import logging
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, OperationalError
+from starlette.exceptions import HTTPException
+
+from triage import TriageError
+
+__all__ = ["Problem", "install", "problem_response"]
+
+_LOG = logging.getLogger("triage.service")
+_MEDIA = "application/problem+json"
+# Codes whose status is not that of their kind of error.
+_STATUS = {
+    "unauthenticated": 401,
+    "wrong_password": 401,
+    "forbidden": 403,
+    "csrf": 403,
+    "not_found": 404,
+    "no_bundle": 404,
+    "method": 405,
+    "stale": 409,
+    "exists": 409,
+    "last_administrator": 409,
+    "idempotency": 409,
+    "job_state": 409,
+    "link_used": 410,
+    "long_letter": 413,
+    "too_large": 413,
+    "file_kind": 415,
+    "no_match": 428,
+    "busy": 429,
+    "rate": 429,
+    "login_wait": 429,
+    "internal": 500,
+    "database": 503,
+    "timeout": 504,
+}
+_HTTP = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method", 413: "too_large"}
+
+
+@cache
+def _texts() -> dict[str, dict[str, str]]:
+    return tomllib.loads(Path(__file__).with_name("messages.toml").read_text(encoding="utf-8"))
+
+
+class Problem(TriageError):
+    """Something a caller did that the service refuses; its text stands in ``messages.toml``.
+
+    Parameters
+    ----------
+    code : str
+        Stable code.
+    headers : dict or None
+        Sent with the answer, such as ``Retry-After``.
+    **values : object
+        What was found and what is allowed; never the text of a letter.
+    """
+
+    def __init__(self, code: str, headers: dict[str, str] | None = None, **values: object) -> None:
+        self.headers = headers
+        super().__init__(code, **values)
+
+    def text(self, lang: str = "en") -> str:
+        return _texts()[self.code][lang].format(**self.values)
+
+
+def status_of(error: TriageError) -> int:
+    """Return the HTTP status of an error: 422 for a fault in what was sent, unless its code says otherwise."""
+    return _STATUS.get(error.code, 422)
+
+
+def _language(request: Request) -> str:
+    wanted = request.headers.get("accept-language", "").lower()
+    if wanted.startswith(("zh", "en")):
+        return wanted[:2]
+    return str(getattr(request.app.state, "lang", "zh"))
+
+
+def problem_response(request: Request, error: TriageError, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
+    """Return the answer for an error."""
+    status = status_of(error)
+    body: dict[str, Any] = {
+        "type": f"urn:triage:problem:{error.code}",
+        "title": error.code.replace("_", " "),
+        "status": status,
+        "detail": error.text(_language(request)),
+        "code": error.code,
+        "instance": f"urn:triage:request:{getattr(request.state, 'request_id', '-')}",
+    }
+    if errors:
+        body["errors"] = errors
+    headers = dict(getattr(error, "headers", None) or {})
+    if status == 401:
+        headers.setdefault("WWW-Authenticate", "Bearer")
+    return JSONResponse(body, status, headers, media_type=_MEDIA)
+
+
+def install(app: FastAPI) -> None:
+    """Make the app answer every error in this shape."""
+
+    @app.exception_handler(TriageError)
+    async def ours(request: Request, error: TriageError) -> JSONResponse:
+        return problem_response(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        # Neither the value nor its neighbours: they may be a letter.
+        faults = [{"where": ".".join(map(str, fault["loc"])), "message": fault["msg"]} for fault in error.errors()]
+        named = "; ".join(f"{fault['where']}: {fault['message']}" for fault in faults[:5])
+        return problem_response(request, Problem("invalid_request", faults=named), faults)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        code = _HTTP.get(error.status_code, "invalid_request")
+        values = {"what": request.url.path, "faults": str(error.detail), "method": request.method, "allowed": "-"}
+        return problem_response(request, Problem(code, dict(error.headers or {}), **values))
+
+    @app.exception_handler(OperationalError)
+    async def gone(request: Request, error: OperationalError) -> JSONResponse:
+        _LOG.error("database", extra={"fault": type(error.orig).__name__})
+        return problem_response(request, Problem("database", {"Retry-After": "2"}))
+
+    @app.exception_handler(DBAPIError)
+    async def broken(request: Request, error: DBAPIError) -> JSONResponse:
+        if error.connection_invalidated:
+            return await gone(request, error)  # type: ignore[arg-type]
+        return await unknown(request, error)
+
+    @app.exception_handler(Exception)
+    async def unknown(request: Request, error: Exception) -> JSONResponse:
+        # Where it happened, not what was in hand there: a message may quote a letter.
+        where = error.__traceback__
+        while where and where.tb_next:
+            where = where.tb_next
+        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "-"
+        _LOG.error("internal", extra={"fault": type(error).__name__, "place": place})
+        return problem_response(request, Problem("internal", request=getattr(request.state, "request_id", "-")))

@@ -1,0 +1,11 @@
+"""The routes, one file a resource."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from service.routes import letters, register, triage
+
+__all__ = ["ROUTERS"]
+
+ROUTERS: tuple[APIRouter, ...] = (triage.router, letters.router, register.router)

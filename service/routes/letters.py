@@ -1,0 +1,326 @@
+"""The register: enter letters, list and read them, decide, answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Response, UploadFile
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import audit
+from service.access import Caller, view
+from service.context import Service, ServiceNow
+from service.db.tables import AuditRow, ClerkDecision, Letter, Suggestion
+from service.filters import FiltersNow, chosen
+from service.idempotency import OnceNow
+from service.letters import Correction, Entry, Judged, answer, decide, enter, given, judge, preview, reopen
+from service.paging import Order, page
+from service.problems import Problem
+from service.routes.triage import Reject, judge_each, rejects
+from service.schemas import (
+    DecisionIn,
+    In,
+    LetterIn,
+    LetterOut,
+    LettersIn,
+    Page,
+    StubOut,
+    Text,
+    letter_out,
+    petition_of,
+)
+from service.security import CallerNow
+from service.uploads import MOST, day_of, readings, temporary
+from triage import InputError, TriageError, Triager
+
+__all__ = ["Id", "out", "router", "seen"]
+
+router = APIRouter(prefix="/v1/letters", tags=["letters"])
+Id = Annotated[int, Path(ge=1, lt=2**31)]
+IfMatch = Annotated[str, Header(alias="If-Match", description='The letter\'s ETag, such as `"3"`.')]
+
+
+class Entered(BaseModel):
+    """Letters that were entered, and those that were not."""
+
+    letters: list[LetterOut | StubOut]
+    rejects: list[Reject]
+
+
+class PreviewOut(BaseModel):
+    """How a letter would stand after corrections, and the fields that would change: before and after."""
+
+    decision: dict[str, Any]
+    changes: dict[str, tuple[Any, Any]]
+
+
+class RevealIn(In):
+    """Why personal data is asked for; it is kept in the audit."""
+
+    reason: Text = Field(min_length=3, max_length=500)
+
+
+class RevealOut(BaseModel):
+    """A letter as it came in."""
+
+    id: int
+    title: str
+    body: str
+    fields: dict[str, Any]
+
+
+class HistoryOut(BaseModel):
+    """What happened to a letter: every change, every suggestion, every person's decision."""
+
+    changes: list[dict[str, Any]]
+    suggestions: list[dict[str, Any]]
+    decisions: list[dict[str, Any]]
+
+
+def _etag(letter: Letter) -> str:
+    return f'"{letter.version}"'
+
+
+def out(caller: Caller, letter: Letter) -> LetterOut | StubOut:
+    """Return a letter as a caller who knows of it may see it."""
+    if letter.sealed and not caller.may("letters:sealed"):
+        return StubOut(id=letter.id, number=letter.number, received=letter.received, nature=letter.nature)
+    return letter_out(letter)
+
+
+def seen(session: Session, caller: Caller, number: int) -> Letter:
+    """Return a letter whose content a caller may read.
+
+    Raises
+    ------
+    Problem
+        ``not_found``, also where it is not the caller's to know of; ``forbidden`` for an accusation.
+    """
+    letter = session.get(Letter, number)
+    sight = view(session, caller, letter) if letter else "nothing"
+    if letter is None or sight == "nothing":
+        raise Problem("not_found", what=f"letter {number}")
+    if sight == "stub":
+        raise Problem("forbidden", role=caller.role, allowed="letters:sealed")
+    return letter
+
+
+def _entry(letter: LetterIn) -> Entry:
+    return Entry(petition_of(letter), letter.received or date.today(), letter.source)
+
+
+@router.post("", status_code=201, response_model=LetterOut | StubOut)
+def enter_letter(letter: LetterIn, service: ServiceNow, caller: CallerNow, once: OnceNow) -> Response:
+    """Judge one letter and put it into the register."""
+    caller.need("letters:write")
+    if earlier := once.earlier():
+        return earlier
+    entry, triager = _entry(letter), service.triager
+    decisions = judge(service, triager, [entry.letter])
+
+    def work(session: Session) -> tuple[LetterOut | StubOut, dict[str, str]]:
+        (made,) = enter(service, session, triager, caller.name, [entry], decisions)
+        return out(caller, made), {"ETag": _etag(made), "Location": f"/v1/letters/{made.id}"}
+
+    return once.do(work)
+
+
+@router.post("/many", status_code=201, response_model=Entered)
+def enter_letters(letters: LettersIn, service: ServiceNow, caller: CallerNow, once: OnceNow) -> Response:
+    """Judge up to a thousand letters and put them into the register, all that can be judged or none."""
+    caller.need("letters:write")
+    return _enter(service, caller, once, [_entry(letter) for letter in letters.letters])
+
+
+@router.post("/file", status_code=201, response_model=Entered)
+def enter_file(file: UploadFile, service: ServiceNow, caller: CallerNow, once: OnceNow) -> Response:
+    """Put the letters of a file into the register, up to a thousand; larger files are jobs."""
+    caller.need("letters:write")
+    with temporary(service, file) as path:
+        found: list[Entry | TriageError] = []
+        for item in readings(service, path):
+            if len(found) == MOST:
+                raise Problem("too_many", allowed=MOST)
+            found.append(item if isinstance(item, InputError) else Entry(item.petition, day_of(item), "other"))
+    return _enter(service, caller, once, found)
+
+
+def _enter(service: Service, caller: Caller, once: OnceNow, found: list[Entry | TriageError]) -> Response:
+    if earlier := once.earlier():
+        return earlier
+    triager = service.triager
+    judged = judge_each(service, triager, [one.letter if isinstance(one, Entry) else one for one in found])
+    pairs = [
+        (entry, decision)
+        for entry, decision in zip(found, judged, strict=True)
+        if isinstance(entry, Entry) and not isinstance(decision, TriageError)
+    ]
+
+    def work(session: Session) -> tuple[Entered, dict[str, str]]:
+        entries, decisions = [entry for entry, _ in pairs], [decision for _, decision in pairs]
+        made = enter(service, session, triager, caller.name, entries, decisions)
+        return Entered(letters=[out(caller, one) for one in made], rejects=rejects(service, judged)), {}
+
+    return once.do(work)
+
+
+@router.get("", response_model=Page[LetterOut | StubOut])
+def list_letters(filters: FiltersNow, service: ServiceNow, caller: CallerNow) -> Page[LetterOut | StubOut]:
+    """List letters, the newest first."""
+    caller.need("letters:read")
+    with service.database.read() as session:
+        rows = chosen(session, caller, filters, stubs=True)
+        found, after = page(session, rows, [Order(Letter.id, falling=True)], filters.cursor, filters.limit)
+        return Page(items=[out(caller, one) for one in found], next=after)
+
+
+@router.get("/{letter_id}", response_model=LetterOut | StubOut)
+def read_letter(letter_id: Id, service: ServiceNow, caller: CallerNow, response: Response) -> LetterOut | StubOut:
+    """Read one letter, personal data masked."""
+    caller.need("letters:read")
+    with service.database.read() as session:
+        letter = session.get(Letter, letter_id)
+        if letter is None or view(session, caller, letter) == "nothing":
+            raise Problem("not_found", what=f"letter {letter_id}")
+        shown = out(caller, letter)
+        if isinstance(shown, LetterOut):
+            response.headers["ETag"] = _etag(letter)
+        return shown
+
+
+@router.get("/{letter_id}/history")
+def history(letter_id: Id, service: ServiceNow, caller: CallerNow) -> HistoryOut:
+    """Tell everything that happened to a letter."""
+    caller.need("letters:read")
+    with service.database.read() as session:
+        letter = seen(session, caller, letter_id)
+        rows = session.scalars(select(AuditRow).where(AuditRow.object == f"letter:{letter.id}").order_by(AuditRow.seq))
+        suggestions = session.scalars(
+            select(Suggestion).where(Suggestion.letter_id == letter.id).order_by(Suggestion.id)
+        )
+        decisions = session.scalars(
+            select(ClerkDecision).where(ClerkDecision.letter_id == letter.id).order_by(ClerkDecision.id)
+        )
+        return HistoryOut(
+            changes=[_change(row) for row in rows],
+            suggestions=[
+                {"id": one.id, "at": one.at, "bundle": one.bundle, "decision": one.decision} for one in suggestions
+            ],
+            decisions=[_decided(one) for one in decisions],
+        )
+
+
+def _change(row: AuditRow) -> dict[str, Any]:
+    told = {"before": _json(row.before), "after": _json(row.after)}
+    return {"at": row.at, "by": row.actor, "action": row.action, **told}
+
+
+def _decided(one: ClerkDecision) -> dict[str, Any]:
+    told = {"suggestion": one.suggestion_id, "bundle": one.bundle, "changes": one.changes, "note": one.note}
+    return {"id": one.id, "at": one.at, "by": one.by, **told}
+
+
+@router.post("/{letter_id}/preview")
+def preview_decision(letter_id: Id, decision: DecisionIn, service: ServiceNow, caller: CallerNow) -> PreviewOut:
+    """Show what corrections would change before they are saved."""
+    caller.need("letters:decide")
+    with service.database.read() as session:
+        letter = seen(session, caller, letter_id)
+        judged = _preview(service, session, letter, decision)
+    if judged is None:
+        return PreviewOut(decision=letter.decision, changes={})
+    changes = {
+        name: (letter.decision.get(name), value)
+        for name, value in judged.decision.items()
+        if name not in ("id", "evidence") and value != letter.decision.get(name)
+    }
+    return PreviewOut(decision=judged.decision, changes=changes)
+
+
+@router.post("/{letter_id}/decision", response_model=LetterOut | StubOut)
+def decide_letter(
+    letter_id: Id, decision: DecisionIn, match: IfMatch, service: ServiceNow, caller: CallerNow, response: Response
+) -> LetterOut | StubOut:
+    """Accept a letter as it stands or correct it: department, channel and dates follow in the same transaction."""
+    caller.need("letters:decide")
+    triager = service.triager
+    with service.database.read() as session:
+        letter = _unchanged(seen(session, caller, letter_id), match)
+        judged = _preview(service, session, letter, decision, triager)
+    with service.database.write() as session:
+        letter = _unchanged(seen(session, caller, letter_id), match)
+        decide(session, triager, caller.name, letter, _corrections(decision), judged, decision.note)
+        response.headers["ETag"] = _etag(letter)
+        return out(caller, letter)
+
+
+@router.post("/{letter_id}/answer", response_model=LetterOut)
+def answer_letter(
+    letter_id: Id, match: IfMatch, service: ServiceNow, caller: CallerNow, response: Response
+) -> LetterOut:
+    """Mark a decided letter as answered: its dates no longer run."""
+    return _step(answer, letter_id, match, service, caller, response)
+
+
+@router.post("/{letter_id}/reopen", response_model=LetterOut)
+def reopen_letter(
+    letter_id: Id, match: IfMatch, service: ServiceNow, caller: CallerNow, response: Response
+) -> LetterOut:
+    """Take the last step back: answered to decided, decided to open."""
+    return _step(reopen, letter_id, match, service, caller, response)
+
+
+@router.post("/{letter_id}/reveal")
+def reveal(letter_id: Id, why: RevealIn, service: ServiceNow, caller: CallerNow) -> RevealOut:
+    """Show a letter as it came in, personal data and all; that it was looked at is recorded."""
+    caller.need("letters:reveal")
+    with service.database.write() as session:
+        letter = seen(session, caller, letter_id)
+        audit.append(
+            session,
+            caller.name,
+            "letter.reveal",
+            f"letter:{letter.id}",
+            after={"reason": service.triager.mask(why.reason)},
+        )
+        return RevealOut(id=letter.id, title=letter.title, body=letter.body, fields=letter.fields)
+
+
+def _step(
+    step: Callable[..., None], letter_id: int, match: str, service: Service, caller: Caller, response: Response
+) -> LetterOut:
+    caller.need("letters:decide")
+    with service.database.write() as session:
+        letter = _unchanged(seen(session, caller, letter_id), match)
+        step(session, service.triager, caller.name, letter)
+        response.headers["ETag"] = _etag(letter)
+        return letter_out(letter)
+
+
+def _unchanged(letter: Letter, match: str) -> Letter:
+    if match.removeprefix("W/") != _etag(letter):
+        raise Problem("stale", found=match[:40], allowed=_etag(letter))
+    return letter
+
+
+def _corrections(decision: DecisionIn) -> dict[str, Correction]:
+    return {name: Correction(one.value, one.reason) for name, one in decision.corrections.items()}
+
+
+def _preview(
+    service: Service, session: Session, letter: Letter, decision: DecisionIn, triager: Triager | None = None
+) -> Judged | None:
+    if not decision.corrections:
+        return None
+    if letter.anonymised:
+        raise Problem("anonymised")
+    return preview(service, triager or service.triager, letter, given(session, letter), _corrections(decision))
+
+
+def _json(cell: str) -> Any:
+    return json.loads(cell) if cell else None

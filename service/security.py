@@ -1,0 +1,111 @@
+"""Who is calling: sessions of users, keys of machines."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import select
+
+from service.access import ROLES, Caller
+from service.context import Service, ServiceNow
+from service.db.tables import Account, Key, LoginSession, now
+from service.problems import Problem
+
+__all__ = ["COOKIE", "CSRF_HEADER", "KEY_PREFIX", "CallerNow", "digest", "new_secret"]
+
+COOKIE = "triage_session"
+CSRF_HEADER = "X-CSRF-Token"
+KEY_PREFIX = "tk_"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_SEEN = timedelta(minutes=5)  # a session's last use is noted no more often than this
+
+
+def new_secret() -> str:
+    """Return a secret nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """Return what the database keeps of a secret; it is long and random, so a plain hash hides it."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _caller(request: Request, service: ServiceNow) -> Caller:
+    """Return who is calling.
+
+    Raises
+    ------
+    Problem
+        ``unauthenticated`` without a valid key or session; ``csrf`` for a session's change without its token.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    found = None
+    if scheme.lower() == "bearer" and token:
+        found = _by_key(service, token.strip())
+    elif cookie := request.cookies.get(COOKIE):
+        found = _by_session(service, cookie)
+        if found and request.method not in _SAFE:
+            sent = request.headers.get(CSRF_HEADER, "")
+            if not hmac.compare_digest(sent.encode(), found.csrf.encode()):
+                raise Problem("csrf", header=CSRF_HEADER)
+    if found is None:
+        raise Problem("unauthenticated")
+    request.state.caller = found
+    return found
+
+
+def _by_key(service: Service, token: str) -> Caller | None:
+    with service.database.read() as session:
+        row = session.execute(
+            select(Key, Account).join(Account, Key.account_id == Account.id).where(Key.hash == digest(token))
+        ).one_or_none()
+    if row is None or not row.Account.active or (row.Key.expires and row.Key.expires <= now()):
+        return None
+    key: Key = row.Key
+    return Caller(
+        id=f"key:{key.id}",
+        name=f"key:{key.id} {key.name}",
+        account=key.account_id,
+        role="key",
+        permissions=frozenset(key.scopes),
+        department=key.department,
+        unit=key.unit,
+    )
+
+
+def _by_session(service: Service, cookie: str) -> Caller | None:
+    hashed = digest(cookie)
+    with service.database.read() as session:
+        row = session.execute(
+            select(LoginSession, Account)
+            .join(Account, LoginSession.account_id == Account.id)
+            .where(LoginSession.hash == hashed)
+        ).one_or_none()
+    if row is None or not row.Account.active:
+        return None
+    seen, account = row.LoginSession.seen, row.Account
+    if seen + timedelta(hours=service.settings.session_hours) <= now():
+        return None
+    if seen + _SEEN <= now():
+        with service.database.write() as session:
+            if login := session.get(LoginSession, hashed):
+                login.seen = now()
+    return Caller(
+        id=f"user:{account.id}",
+        name=f"user:{account.id} {account.name}",
+        account=account.id,
+        role=account.role,
+        permissions=ROLES[account.role],
+        department=account.department,
+        unit=account.unit,
+        session=hashed,
+        csrf=row.LoginSession.csrf,
+    )
+
+
+CallerNow = Annotated[Caller, Depends(_caller)]

