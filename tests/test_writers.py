@@ -10,7 +10,8 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from triage.batch.writers import WRITERS, whole_file
+from triage.batch.files import whole_file
+from triage.batch.writers import WRITERS
 from triage.schema import Decision, Evidence
 
 HARMFUL = ["=1+1", '=HYPERLINK("http://x","y")', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1"]

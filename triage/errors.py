@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 __all__ = ["BundleError", "DataError", "InputError", "TriageError", "message"]
 
@@ -61,6 +62,9 @@ class TriageError(Exception):
     def text(self, lang: str = "en") -> str:
         """Return the message in one language."""
         return message(self.code, lang, **self.values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), self.code, **self.values), (), self.__dict__  # on its way to or from a worker
 
 
 class InputError(TriageError, ValueError):

@@ -3,72 +3,147 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from triage.batch.files import writing
 from triage.errors import InputError
 
-__all__ = ["Journal"]
+__all__ = ["OK", "REJECT", "Journal", "is_reject", "line"]
+
+OK, REJECT = "ok", "reject"
+_SAFE = 5.0  # seconds of work that a power cut may cost; a kill costs none, as the system has the lines already
+
+
+def line(kind: str, value: Any) -> str:
+    """Return a journal's line; half a character in a number or title must not end the run."""
+    text = json.dumps({kind: value}, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode("utf-8") + "\n"
+
+
+def is_reject(text: str) -> bool:
+    """Tell whether a line is of a letter that could not be judged."""
+    return text.startswith(f'{{"{REJECT}": ')
 
 
 class Journal:
-    """Lines of judged letters beside the output file.
+    """Lines of judged letters beside the output.
 
     Parameters
     ----------
-    output : Path
-        The file the run will write.
+    path : Path
+        The journal itself.
     about : Mapping
-        What the run is made of (input, bundle); a run goes on only where this is the same.
+        What the run is made of (input, bundle, policy); a run goes on only where this is the same.
+    output : Path
+        Named in errors.
+
+    Attributes
+    ----------
+    rejects : int
+        Of the letters that were already in it when it was opened.
     """
 
-    def __init__(self, output: Path, about: Mapping[str, Any]) -> None:
-        self.path = output.with_name(f"{output.name}.part")
-        self._about = json.dumps(about, ensure_ascii=False, sort_keys=True)
+    def __init__(self, path: Path, about: Mapping[str, Any], output: Path) -> None:
+        self.path = path
+        self.output = output
+        self.rejects = 0
+        self._about = json.dumps(about, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+        self._synced = time.monotonic()
 
-    def open(self, resume: bool) -> int:
+    def open(self, resume: bool, closed_by: str = "") -> int:
         """Start or go on; return how many letters are already in it.
+
+        Parameters
+        ----------
+        resume : bool
+            Go on with what lies there.
+        closed_by : str
+            Kind of line that closes what belongs together: what no such line follows is done again.
 
         Raises
         ------
         InputError
-            If an unfinished run lies there and ``resume`` is false, or it was another run.
+            If an unfinished run lies there and ``resume`` is false, or it was another run, or the disk is full.
         """
-        done = 0
-        if self.path.exists():
-            whole = self._whole_lines()
-            if whole and whole[0] != self._about:
-                raise InputError("output_other", path=self.path.with_suffix(""), journal=self.path)
-            if not resume:
-                raise InputError("output_unfinished", path=self.path.with_suffix(""), journal=self.path)
-            done = max(len(whole) - 1, 0)
-            size = sum(len(line.encode()) + 1 for line in whole)
-            with open(self.path, "r+b") as file:
-                file.truncate(size)  # a line that a kill cut short
-        # errors: half a character in a number or title must not end the run
-        self._file = open(self.path, "a", encoding="utf-8", errors="replace", newline="\n")  # noqa: SIM115 - see close()
-        if self.path.stat().st_size == 0:
-            self._file.write(self._about + "\n")
-            self._file.flush()
+        done = size = 0
+        with writing(self.output):
+            if self.path.exists():
+                done, size = self._whole(closed_by)
+                if size and not resume:
+                    raise InputError("output_unfinished", path=self.output, journal=self.path)
+                os.truncate(self.path, size)  # a line that a kill cut short
+            # Unbuffered: after a full disk or Ctrl-C nothing is left to be written by a later close.
+            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - see close()
+            if not size:
+                self._write(self._about)
         return done
 
-    def _whole_lines(self) -> list[str]:
-        text = self.path.read_text(encoding="utf-8", errors="replace")
-        return text.split("\n")[:-1]
+    def _whole(self, closed_by: str) -> tuple[int, int]:
+        """Return how many letters stand in whole lines and how many bytes these take."""
+        closing, ok, reject = _start(closed_by), _start(OK), _start(REJECT)
+        with open(self.path, "rb") as lines:
+            first = lines.readline()
+            if first[-1:] == b"\n" and first != self._about:
+                raise InputError("output_other", path=self.output, journal=self.path)
+            if first != self._about:
+                return 0, 0
+            done = rejects = 0
+            size = len(first)
+            whole = done, rejects, size
+            for text in lines:
+                # Behind a power cut a file may end in zeros.
+                if not (text.startswith(b'{"') and text.endswith(b"}\n")):
+                    break
+                size += len(text)
+                done += text.startswith((ok, reject))
+                rejects += text.startswith(reject)
+                if text.startswith(closing):
+                    whole = done, rejects, size
+        done, self.rejects, size = whole
+        return done, size
 
-    def append(self, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Add the entries of some letters."""
-        self._file.write("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
-        self._file.flush()
+    def append(self, lines: Iterable[str]) -> None:
+        """Add lines; they survive a kill at once, and a power cut a few seconds later."""
+        with writing(self.output):
+            self._write("".join(lines).encode())
+            if time.monotonic() - self._synced > _SAFE:
+                self.sync()
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+    def size(self) -> int:
+        """Return how many bytes it has."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def cut(self, size: int) -> None:
+        """Drop what stands behind so many bytes."""
+        self._file.truncate(size)
+
+    def sync(self) -> None:
+        """Have the lines on the disk before this returns."""
+        os.fsync(self._file.fileno())
+        self._synced = time.monotonic()
 
     def close(self) -> None:
         """Close the file, which stays."""
         self._file.close()
 
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """Yield the entries in order."""
-        with open(self.path, encoding="utf-8") as lines:
+    def entries(self, kind: str = "") -> Iterator[dict[str, Any]]:
+        """Yield the entries in order, or those of one kind."""
+        wanted = _start(kind)
+        with open(self.path, "rb") as lines:
             next(lines)
-            for line in lines:
-                yield json.loads(line)
+            for text in lines:
+                if text.startswith(wanted):
+                    yield json.loads(text)
+
+
+def _start(kind: str) -> bytes:
+    return f'{{"{kind}": '.encode() if kind else b""

@@ -1,199 +1,140 @@
-"""The runner on one machine."""
+"""Engines on one machine: this process, or several."""
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
-from pathlib import Path
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import Protocol
 
-from filelock import FileLock, Timeout
-
-from triage.batch.journal import Journal
-from triage.batch.summary import Summary
-from triage.batch.writers import WRITERS, Writer, whole_file, write_jsonl
+from triage.batch.work import Chunk, Recipe, judge_chunk, judge_lines
 from triage.engine import Triager
-from triage.errors import InputError, TriageError
-from triage.intake import Columns, Limits, Reading, read_all
-from triage.privacy import PersonalData
-from triage.schema import Decision, Petition
+from triage.errors import InputError
 
-__all__ = ["run"]
+__all__ = ["Engine", "Lines", "Local", "alone", "deaf", "in_order"]
 
-_CHUNK = 256
-Report = Callable[[int, int], None]
-_Item = Reading | InputError
+Lines = list[str]
+Engine = Callable[[Triager, Iterator[Chunk]], Iterator[Lines]]
+_START = 1.5  # seconds that a worker needs before its first letter
+_AHEAD = 2  # chunks for each worker that are read before the first is back
+_PULSE = 0.5  # seconds
 
 
-def run(
-    source: Path,
-    output: Path,
-    triager: Triager,
-    columns: Columns,
-    resume: bool = False,
-    report: Report = lambda letters, rejects: None,
-    limits: Limits | None = None,
-) -> Summary:
-    """Judge every letter of a file or folder and write the decisions in order.
+class Pending(Protocol):
+    """A chunk that is being judged elsewhere."""
+
+    def result(self) -> Lines:
+        """Wait for its lines."""
+
+
+def alone(triager: Triager, chunks: Iterator[Chunk]) -> Iterator[Lines]:
+    """Judge in this process."""
+    for chunk in chunks:
+        yield judge_lines(triager, chunk)
+
+
+def in_order(submit: Callable[[Chunk], Pending], chunks: Iterator[Chunk], ahead: Callable[[], int]) -> Iterator[Lines]:
+    """Yield the lines of chunks judged elsewhere, in the order of the chunks, few of them at a time in memory.
 
     Parameters
     ----------
-    source : Path
-        A file or folder that `triage.intake` reads.
-    output : Path
-        CSV, XLSX, JSONL or Parquet by its ending. Letters that cannot be judged go to ``OUTPUT.rejects.jsonl``.
-    triager : Triager
-        Judges.
-    columns : Columns
-        Which column is what.
-    resume : bool
-        Go on where a killed run stopped.
-    report : callable
-        Told the numbers of letters and rejects so far.
-    limits : Limits or None
-        How much is read of one file, archive or page.
-
-    Returns
-    -------
-    Summary
-
-    Raises
-    ------
-    InputError
-        If the input cannot be read, the output cannot be written or another run is writing it.
+    submit : callable
+        Sends a chunk away.
+    chunks : iterator
+    ahead : callable
+        Tells how many may be away at once.
     """
-    writer = WRITERS.get(output.suffix.lower())
-    if writer is None:
-        raise InputError("output_kind", path=output, found=output.suffix, allowed=" ".join(WRITERS))
-    inside = source.is_dir() and output.resolve().is_relative_to(source.resolve())
-    if inside or (source.exists() and output.exists() and output.samefile(source)):
-        raise InputError("output_is_input", path=output)
-    letters = read_all(source, columns, limits)
-    first = list(islice(letters, 1))  # a file that cannot be read leaves nothing behind
-    try:
-        with FileLock(f"{output}.lock", timeout=0):
-            try:
-                return _run(chain(first, letters), source, output, writer, triager, resume, report)
-            finally:
-                Path(f"{output}.lock").unlink(missing_ok=True)
-    except Timeout:
-        raise InputError("output_busy", path=output) from None
-    except OSError as error:
-        raise InputError("cannot_write", path=output, fault=error.strerror or type(error).__name__) from None
+    away: deque[Pending] = deque()
+    fault = None
+    while True:
+        try:
+            chunk = next(chunks, None)
+        except InputError as error:  # what was read before is judged and kept
+            fault, chunk = error, None
+        if chunk is None:
+            break
+        away.append(submit(chunk))
+        while len(away) >= ahead():
+            yield away.popleft().result()
+    while away:
+        yield away.popleft().result()
+    if fault:
+        raise fault
 
 
-def _run(
-    letters: Iterator[_Item],
-    source: Path,
-    output: Path,
-    writer: Writer,
-    triager: Triager,
-    resume: bool,
-    report: Report,
-) -> Summary:
-    started = time.monotonic()
-    about = {"input": source.name, "bytes": _size(source), "model": triager.bundle.name, "lang": triager.lang}
-    journal = Journal(output, about)
-    done = journal.open(resume)
-    total = rejected = 0
-    kept = done > 0
-    try:
-        while chunk := list(islice(letters, _CHUNK)):
-            total += len(chunk)
-            if total <= done:
-                continue
-            entries = _judge(triager, chunk[len(chunk) - (total - done) :] if total - len(chunk) < done else chunk)
-            kept = True
-            journal.append(entries)
-            rejected += sum("reject" in entry for entry in entries)
-            report(total, rejected)
-    except BaseException:
-        journal.close()
-        if not kept:  # nothing was judged: nothing to go on with
-            journal.path.unlink()
-        raise
-    journal.close()
-    summary = Summary()
-    with whole_file(output) as draft:
-        writer(draft, _counted(journal, summary))
-    rejects = output.with_name(f"{output.name}.rejects.jsonl")
-    if summary.rejects:
-        with whole_file(rejects) as draft:
-            write_jsonl(draft, (entry["reject"] for entry in journal.entries() if "reject" in entry))
-    else:
-        rejects.unlink(missing_ok=True)
-    journal.path.unlink()
-    summary.seconds = time.monotonic() - started
-    return summary
+class Local:
+    """Judges in several processes, each with a bundle of its own, loaded once; a short run stays in this one.
 
-
-def _size(source: Path) -> int:
-    files = source.rglob("*") if source.is_dir() else [source]
-    return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def _judge(triager: Triager, chunk: Sequence[_Item]) -> list[dict[str, Any]]:
-    """Judge letters together; where one is refused, one by one. A file that was not read is a reject in its place."""
-    readings = [item for item in chunk if isinstance(item, Reading)]
-    try:
-        decisions: Iterable[Any] = triager.judge([reading.petition for reading in readings])
-        judged = iter([_record(triager, *pair) for pair in zip(readings, decisions, strict=True)])
-    except TriageError:
-        judged = iter([_judge_one(triager, reading) for reading in readings])
-    return [
-        next(judged) if isinstance(item, Reading) else _reject(triager, item, item.values["path"]) for item in chunk
-    ]
-
-
-def _judge_one(triager: Triager, reading: Reading) -> dict[str, Any]:
-    try:
-        return _record(triager, reading, triager.triage(reading.petition))
-    except TriageError as error:
-        return _reject(triager, error, reading.petition.id)
-
-
-def _reject(triager: Triager, error: TriageError, name: object) -> dict[str, Any]:
-    reason = triager.mask(error.text(triager.lang))
-    return {"reject": {"id": triager.mask(str(name)), "code": error.code, "reason": reason}}
-
-
-def _record(triager: Triager, reading: Reading, decision: Decision) -> dict[str, Any]:
-    """Return a ledger's row: personal data masked, and of an accusation a stub that says nothing of its content.
-
-    Source
-    ------
-    Regulations on Petition Work (2022) Art. 30: an accusation must not reach the accused, so no ledger carries it.
+    Parameters
+    ----------
+    workers : int or None
+        Processes; as many as there are cores if None.
     """
-    petition, whole = reading.petition, decision.to_dict()
-    for item in whole["evidence"]:
-        if reading.layout and item["span"]:
-            item["boxes"] = [{"page": page, "box": list(box)} for page, box in reading.layout.boxes(item["span"])]
-    closed = triager.policy.taxonomy.natures[decision.nature].closed
-    title = "" if closed else _masked_title(triager, petition, decision)
-    if closed:
-        whole |= {"place": "", "place_level": "", "place_certainty": "", "area": "", "forward": "", "evidence": []}
-    return {"ok": {"id": triager.mask(whole.pop("id")), "title": title, **whole}}
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers
+
+    def __call__(self, triager: Triager, chunks: Iterator[Chunk]) -> Iterator[Lines]:
+        """Yield the lines of each chunk in order."""
+        from joblib import cpu_count
+
+        workers = self.workers or cpu_count()
+        spent = 0.0
+        for chunk in chunks:
+            if workers > 1 and spent >= _START:
+                yield from _several(Recipe.of(triager), chain([chunk], chunks), workers)
+                return
+            began = time.monotonic()
+            lines = judge_lines(triager, chunk)
+            spent += time.monotonic() - began
+            yield lines
 
 
-def _masked_title(triager: Triager, petition: Petition, decision: Decision) -> str:
-    """Return the title without personal data.
+def _several(recipe: Recipe, chunks: Iterator[Chunk], workers: int) -> Iterator[Lines]:
+    from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
-    A name in it may be known for one by the body alone, so both are masked together, by what the decision found.
-    """
-    if not petition.title:
-        return ""
-    found = [
-        PersonalData(item.id, item.span, True) for item in decision.evidence if item.field == "personal" and item.span
-    ]
-    lines = triager.policy.privacy.hide(petition.text, found).text.split("\n")
-    return "\n".join(lines[: petition.title.count("\n") + 1])
+    # Each worker has a core; more threads in one would only be in the way of the others.
+    quiet = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(os.getpid(),), env=quiet)
+
+    def submit(chunk: Chunk) -> Pending:
+        with deaf():
+            away: Pending = pool.submit(judge_chunk, recipe, chunk)
+        return away
+
+    try:
+        yield from in_order(submit, chunks, lambda: _AHEAD * workers)
+    except BrokenProcessPool:
+        raise InputError("worker_lost") from None
+    finally:
+        pool.shutdown(wait=True, kill_workers=True)
 
 
-def _counted(journal: Journal, summary: Summary) -> Iterator[dict[str, Any]]:
-    for entry in journal.entries():
-        if "ok" in entry:
-            summary.add(entry["ok"])
-            yield entry["ok"]
-        else:
-            summary.rejects += 1
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Let processes that are started here not hear Ctrl-C: who started them ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(parent: int) -> None:
+    """Prepare a worker: it ends with its parent, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PULSE)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

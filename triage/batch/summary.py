@@ -20,6 +20,8 @@ class Summary:
         Judged, refused, and to be looked at by a person.
     category, urgency, department, reason : Counter
         Letters by code; ``reason`` counts review reasons.
+    earlier : int
+        Of letters and rejects, those that a killed run had done.
     seconds : float
         Time of this run, without what an earlier one had done.
     """
@@ -27,6 +29,7 @@ class Summary:
     letters: int = 0
     rejects: int = 0
     review: int = 0
+    earlier: int = 0
     seconds: float = 0.0
     category: Counter[str] = field(default_factory=Counter)
     urgency: Counter[int] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""``triage batch``: a file of letters to a ledger."""
+"""``triage batch``: a file of letters, or a folder that is watched, to a ledger."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from triage.cli.common import column_options, columns, console, load, model_option, progress
+from triage.errors import InputError
 
 _SHOWN = 8
 
@@ -20,26 +21,59 @@ def options(command: argparse.ArgumentParser, zh: bool) -> None:
         type=Path,
         help=("table, document, mail, scan, archive or folder", "表格、文档、邮件、扫描件、压缩包或文件夹")[zh],
     )
-    command.add_argument(
-        "output",
-        metavar="OUT",
-        type=Path,
-        help=(".csv, .xlsx, .jsonl or .parquet", ".csv、.xlsx、.jsonl 或 .parquet")[zh],
+    text = (
+        ".csv, .xlsx, .jsonl or .parquet; FOLDER/ for a folder of Parquet files",
+        ".csv、.xlsx、.jsonl 或 .parquet;以 / 结尾则写成 Parquet 文件夹",
     )
+    command.add_argument("output", metavar="OUT", help=text[zh])
     command.add_argument("--resume", action="store_true", help=("go on where a killed run stopped", "从中断处继续")[zh])
+    text = ("processes; default: one for each core", "进程数;默认每核一个")
+    command.add_argument("--workers", metavar="N", type=_positive(int), help=text[zh])
+    text = ("where letters are judged; default: local", "在何处处理;默认 local(本机)")
+    command.add_argument("--engine", choices=("local", "dask"), default="local", help=text[zh])
+    text = ("address or file of a Dask scheduler", "Dask 调度器的地址或文件")
+    command.add_argument("--scheduler", metavar="ADDRESS", help=text[zh])
+    text = ("IN is a folder; take files as they arrive", "IN 为文件夹,文件到达即处理")
+    command.add_argument("--watch", action="store_true", help=text[zh])
+    text = ("with --watch: take what is there, then end", "用于 --watch:处理现有文件后结束")
+    command.add_argument("--once", action="store_true", help=text[zh])
+    text = ("with --watch: seconds between two looks; 5", "用于 --watch:两次查看的间隔秒数;5")
+    command.add_argument("--interval", metavar="SECONDS", type=_positive(float), default=5.0, help=text[zh])
     model_option(command, zh)
     column_options(command, zh)
 
 
+def _positive(kind: type) -> Any:
+    def number(text: str) -> Any:
+        value = kind(text)
+        if not value > 0:
+            raise ValueError
+        return value
+
+    number.__name__ = "positive number"
+    return number
+
+
 def run(arguments: argparse.Namespace) -> None:
-    """Judge the file and say what came out."""
+    """Judge the file or watch the folder, and say what came out."""
     from triage import batch
 
-    headings = columns(arguments)
-    with progress(None, ("letters", "封")[arguments.lang == "zh"]) as bar:
-        summary = batch.run(arguments.source, arguments.output, load(arguments), headings, arguments.resume, bar)
-    screen = console(stderr=True)
-    screen.print(_summary(summary, arguments))
+    elsewhere = arguments.engine == "dask" or arguments.scheduler is not None
+    if arguments.watch and (elsewhere or arguments.workers or arguments.resume):
+        raise InputError("watch_options")
+    source, output, headings, triager = arguments.source, arguments.output, columns(arguments), load(arguments)
+    unit = ("letters", "封")[arguments.lang == "zh"]
+    if arguments.watch:
+        with progress(None, unit) as bar:
+            summary = batch.watch(
+                source, output, triager, headings, bar, once=arguments.once, interval=arguments.interval
+            )
+    else:
+        engine = batch.Dask(arguments.scheduler, arguments.workers) if elsewhere else batch.Local(arguments.workers)
+        unknown = ("time left unknown", "剩余时间未知")[arguments.lang == "zh"]
+        with progress(batch.expected_letters(source), unit, unknown) as bar:
+            summary = batch.run(source, output, triager, headings, arguments.resume, bar, engine=engine)
+    console(stderr=True).print(_summary(summary, arguments))
 
 
 def _summary(summary: Any, arguments: argparse.Namespace) -> Any:
@@ -50,7 +84,8 @@ def _summary(summary: Any, arguments: argparse.Namespace) -> Any:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    rate = summary.letters / summary.seconds if summary.seconds else 0
+    done = summary.letters + summary.rejects - summary.earlier
+    rate = done / summary.seconds if summary.seconds else 0
     output = escape(str(arguments.output))
     table.add_row(("letters", "来信")[zh], f"{summary.letters:,} -> {output} ({summary.seconds:.1f} s, {rate:,.0f}/s)")
     if summary.rejects:

@@ -70,21 +70,26 @@ def console(stderr: bool = False) -> Any:
 class Progress:
     """A bar on standard error with rate and time left, drawn once the work takes longer than two seconds."""
 
-    def __init__(self, total: int | None, unit: str) -> None:
-        self._total, self._unit = total, unit
+    def __init__(self, total: int | None, unit: str, unknown: str = "") -> None:
+        self._total, self._unit, self._unknown = total, unit, unknown
         self._started = time.monotonic()
+        self._before: int | None = None
         self._bar: Any = None
 
     def __call__(self, done: int, rejects: int = 0) -> None:
-        """Show how far the work is."""
+        """Show how far the work is; what the first call tells is not counted in the rate."""
+        if self._before is None:
+            self._before, self._started = done, time.monotonic()
         if self._bar is None:
             # Where nobody watches, in a log or a pipe, a bar is only noise.
             if time.monotonic() - self._started < _PATIENCE or not sys.stderr.isatty():
                 return
             self._draw()
-        rate = done / (time.monotonic() - self._started)
-        note = f"{rate:,.0f} {self._unit}/s" + (f", rejects {rejects}" if rejects else "")
-        self._bar.update(self._task, completed=done, note=note)
+        rate = (done - self._before) / (time.monotonic() - self._started)
+        # A total that was too low tells no time left, rather than none.
+        total = self._total if self._total and done <= self._total else None
+        parts = [f"{rate:,.0f} {self._unit}/s", f"rejects {rejects}" if rejects else "", "" if total else self._unknown]
+        self._bar.update(self._task, total=total, completed=done, note=", ".join(filter(None, parts)))
 
     def _draw(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -104,9 +109,9 @@ class Progress:
 
 
 @contextmanager
-def progress(total: int | None, unit: str) -> Iterator[Progress]:
-    """Give a progress bar and remove it at the end."""
-    bar = Progress(total, unit)
+def progress(total: int | None, unit: str, unknown: str = "") -> Iterator[Progress]:
+    """Give a progress bar and remove it at the end; ``unknown`` says that nobody knows the time left."""
+    bar = Progress(total, unit, unknown)
     try:
         yield bar
     finally:

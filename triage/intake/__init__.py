@@ -105,11 +105,14 @@ def read_letters(path: Path, columns: Columns, limits: Limits | None = None) -> 
         yield reading.petition
 
 
-def read_all(path: Path, columns: Columns, limits: Limits | None = None) -> Iterator[Reading | InputError]:
+def read_all(
+    path: Path, columns: Columns, limits: Limits | None = None, called: str = ""
+) -> Iterator[Reading | InputError]:
     """Yield letters, and in their place the faults of files inside the file or folder that could not be read.
 
     A letter from inside is called by its place, such as ``a.zip/b.docx`` or, in a table, ``a.zip/b.csv/17``; where
-    a table has no ids, the rows' numbers are taken.
+    a table has no ids, the rows' numbers are taken. With ``called`` the file itself is taken for one inside a
+    folder, of that name.
 
     Raises
     ------
@@ -119,7 +122,7 @@ def read_all(path: Path, columns: Columns, limits: Limits | None = None) -> Iter
     tables: dict[str, _Table] = {}
     barred: set[str] = set()
     inside = False
-    for name, row in Walk(READERS, limits or Limits())(path):
+    for name, row in Walk(READERS, limits or Limits())(path, called):
         inside = inside or bool(name)
         if isinstance(row, InputError):
             if not inside:  # what came out of an archive before it ran over a limit still counts

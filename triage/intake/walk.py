@@ -39,12 +39,12 @@ class Walk:
         self.readers = readers
         self.limits = limits
 
-    def __call__(self, path: Path) -> Iterator[tuple[str, Row | InputError]]:
+    def __call__(self, path: Path, name: str = "") -> Iterator[tuple[str, Row | InputError]]:
         """Yield rows and faults, each with the name of the member it is from, such as ``a.zip/b.docx``.
 
-        The name of the file itself is empty: a fault under it means that the rest of the file was not read.
+        The name of the file itself is the one given: a fault under it means that the rest of the file was not read.
         """
-        return self._walk(path, "", 0, _Spent())
+        return self._walk(path, name, 0, _Spent())
 
     def _walk(self, path: Path, name: str, depth: int, spent: _Spent) -> Iterator[tuple[str, Row | InputError]]:
         inside = name or path.absolute().name
