@@ -69,6 +69,7 @@ class _Addresses:
             f"(?<![0-9A-Za-z.])第?{_NUMBER} ?(?P<unit>{unit})(?:[ ,，]?附?{piece}){{0,5}}"
             "(?:[ -]?[0-9]{2,5}(?![0-9年月.元万亩]))?"
         )
+        self._hint = re.compile(f"[0-9A-Za-z一二三四五六七八九十百零〇廿] ?(?:{unit})")
         self._units = re.compile(f"(?:{unit})")
         self._groups, self._house_units = frozenset(table.words("group_units")), frozenset(table.words("house_units"))
         self._weak = frozenset(table.words("weak_units"))
@@ -84,11 +85,11 @@ class _Addresses:
         self.stages = (self._hamlets, self._chinese, self._latin)
 
     def _hamlets(self, view: str) -> Iterator[Found]:
-        for match in self._hamlet.finditer(view):
+        for match in self._hamlet.finditer(view) if "村" in view else ():
             yield Found(*match.span(), "address", True)
 
     def _chinese(self, view: str) -> Iterator[Found]:
-        for match in self._chain.finditer(view):
+        for match in self._chain.finditer(view) if self._hint.search(view) else ():
             if self._is_home(view, match):
                 yield Found(*match.span(), "address", True)
 

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 from itertools import pairwise
 
 from triage.privacy.numbers import HIDDEN_ANY, HIDDEN_NAME, Found, any_char, any_of, text_before
+from triage.schema import Span
+from triage.text.automaton import Automaton
 from triage.text.cues import PolicyTable
 from triage.text.normalise import HAN
 
@@ -15,6 +17,7 @@ __all__ = ["ChineseNames", "EnglishNames", "repeated"]
 _IS_HAN = re.compile(f"[{HAN}{HIDDEN_ANY}]")
 _ENDS = re.compile(f"(?![{HAN}{HIDDEN_ANY}·])")
 _NICKS = ("小", "老")
+_DOTS = "·•・‧"
 _PARTED = re.compile(f"[ 　]{{1,2}}[{HAN}]{{1,2}}(?![{HAN}{HIDDEN_ANY}·])")
 _LINKS = ' 　::是为叫“"(（《_'
 _LINK = re.compile('[ 　]{0,2}(?:[::]|[是为叫])?[ 　“"(（《_]{0,3}$')
@@ -26,6 +29,7 @@ _SIGNATURE_LINES = 5
 _TOKEN = re.compile("[^ 　\t、,，:：()（）]+")
 _DATE = re.compile(f"[0-9〇○零一二三四五六七八九十廿元年月日号./-]{{2,20}}|[{HIDDEN_ANY}]+")
 _CUT = re.compile("[A-Za-z][A-Za-z0-9]|[0-9][A-Za-z]")
+_CAPITAL = re.compile("[A-Z]")
 _CAPITALISED = re.compile("(?<![A-Za-z0-9])[A-Z][A-Za-z]*(?:['’-](?!s\\b)[A-Za-z]+)*(?![A-Za-z0-9])")
 _LATIN_CUE_END = ' \n\t:,-("“'
 _SYLLABLE = (
@@ -75,6 +79,10 @@ class ChineseNames:
         )  # fmt: skip
         singles, compound = table.text("surnames"), table.words("compound", shortest=2)
         self._surname = re.compile(f"{any_of(compound)}|{any_char(singles)}")
+        self._begin = re.compile(any_char(singles + "".join(word[0] for word in compound)))
+        self._singles = frozenset(singles)
+        longest_first = sorted(compound, key=len, reverse=True)
+        self._compounds = {word[0]: [own for own in longest_first if own[0] == word[0]] for word in compound}
         self._weak = frozenset(table.text("weak"))
         self._particles = frozenset(table.text("particles"))
         self._common = frozenset(table.text("common_given"))
@@ -83,24 +91,28 @@ class ChineseNames:
         self._after_name = frozenset(table.text("after_name"))
         self._told, self._roles = table.words("told"), table.words("roles")
         self._cue_ends = frozenset(word[-1] for word in (*self._told, *self._roles)) | frozenset(_LINKS)
-        self._after = re.compile(f"{any_of(table.words('after'))}")
-        self._title = re.compile(f"副?(?:{any_of(table.words('titles'))})")
+        after, titles = table.words("after"), table.words("titles")
+        self._after = re.compile(any_of(after))
+        self._title = re.compile(f"副?(?:{any_of(titles)})")
         self._never = frozenset(table.text("never").split())
         self._never_left = frozenset(table.text("never_left").split())
         self._place = re.compile(f"{any_of(table.words('place_after'))}")
         self._surname_told = table.words("surname_told")
+        cues = (*self._told, *self._roles, *self._surname_told)
+        self._beside, self._cues = Automaton([*cues, *after, *titles, *("副" + title for title in titles)]), len(cues)
         self._surname_never = table.words("surname_never")
-        self._nick = re.compile(f"(?<!{any_char(table.text('nick_left'))})[小老阿](?=[{HAN}])")
+        self._nick = re.compile(f"[小老阿](?<!{any_char(table.text('nick_left'))}[小老阿])(?=[{HAN}])")
         self._nick_after = re.compile(f"(?![{HAN}{HIDDEN_ANY}])|[头汉太]?(?:{any_of(table.words('nick_after'))})")
         self._nick_never = frozenset(table.text("nick_never").split())
         sound = any_char(table.text("translit"))
-        self._dotted = re.compile(f"{sound}{{1,8}}(?:[·•・‧]{sound}{{1,8}}){{1,3}}")
+        self._dotted = re.compile(f"{sound}{{1,8}}(?:[{_DOTS}]{sound}{{1,8}}){{1,3}}")
         self._signature_words = frozenset(table.words("signature_words"))
         self.stages = (self._dotted_names, self._names, self._nicknames, self._signatures)
 
     def _dotted_names(self, view: str) -> Iterator[Found]:
-        for match in self._dotted.finditer(view):
-            yield Found(*match.span(), "name", True)
+        if any(dot in view for dot in _DOTS):
+            for match in self._dotted.finditer(view):
+                yield Found(*match.span(), "name", True)
 
     def _cue(self, view: str, start: int) -> str:
         """Return ``"told"`` behind words like "我叫", ``"role"`` behind words like "村支书", else ``""``."""
@@ -132,8 +144,8 @@ class ChineseNames:
     def _names(self, view: str) -> Iterator[Found]:
         found: dict[int, Found] = {}
         last = 0
-        for match in self._surname.finditer(view):
-            name = self._name(view, match.start(), match.end()) if match.start() >= last else None
+        for start, middle in self._surnames(view):
+            name = self._name(view, start, middle) if start >= last else None
             if name:
                 found[name.start] = name
                 last = name.end
@@ -144,6 +156,37 @@ class ChineseNames:
         taken = {place for item in everywhere for place in range(item.start, item.end)}
         yield from everywhere
         yield from (name for name in found.values() if name.end - name.start == 1 and name.start not in taken)
+
+    def _surnames(self, view: str) -> Iterator[Span]:
+        """Yield the surnames that have any of what a name needs: a word beside it, or a usual given name."""
+        before, behind = set(), set()
+        for number, start, end in self._beside(view):
+            if number < self._cues:
+                before.add(end)
+            else:
+                # Titles follow a surname, other words also a given name of one or two characters.
+                behind |= {start, start - 1, start - 2}
+        common, last = self._common, 0
+        for match in self._begin.finditer(view):
+            start, middle = match.span()
+            if start < last:
+                continue
+            if match.group() in self._compounds:
+                middle += self._rest(view, start)
+            last = middle
+            given = view[middle : middle + 2]
+            if (
+                middle in behind
+                or start in before
+                or view[start - 1 : start] in _LINKS
+                or (len(given) == 2 and given[0] in common and given[1] in common)
+            ) and middle > start:
+                yield start, middle
+
+    def _rest(self, view: str, start: int) -> int:
+        """Return how much longer than a character the surname is; -1 if the one character is none."""
+        compound = next((word for word in self._compounds[view[start]] if view.startswith(word, start)), "")
+        return len(compound or view[start] * (view[start] in self._singles)) - 1
 
     def _name(self, view: str, start: int, middle: int) -> Found | None:
         """Return the name whose surname is ``view[start:middle]``."""
@@ -332,7 +375,7 @@ class EnglishNames:
 def _runs(view: str) -> Iterator[list[re.Match[str]]]:
     """Yield the capitalised words that stand side by side."""
     run: list[re.Match[str]] = []
-    for match in _CAPITALISED.finditer(view):
+    for match in _CAPITALISED.finditer(view) if _CAPITAL.search(view) else ():
         if run and view[run[-1].end() : match.start()] != " ":
             yield run
             run = []

@@ -46,6 +46,11 @@ _SPOKEN_RUN = re.compile(
     f"(?<!{_SPOKEN_CLASS})(?<!{HIDDEN_NAME})(?:{_SPOKEN_CLASS}[ 、,-]?){{6,18}}{_SPOKEN_CLASS}(?!{_SPOKEN_CLASS})"
 )
 _HOST = "[A-Za-z0-9-]{1,63}(?:\\.[A-Za-z0-9-]{1,63}){0,4}\\.[A-Za-z]{2,12}"
+# A text is searched only if these fit somewhere, which is soon seen: they begin with a plain class of characters.
+_NUMBER_HINT = re.compile(f"{_DIGIT}(?:[). ]?{_GAP}{_DIGIT}){{6}}")
+_SPOKEN_HINT = re.compile(f"(?:{_SPOKEN_CLASS}[ 、,-]?){{6}}")
+_PASSPORT_HINT = re.compile("[A-Z][0-9]{7}")
+_CREDIT_HINT = re.compile("[159NY][1-39][0-9]{6}[0-9A-Z]{10}")
 _EMAIL = re.compile(f"(?<![A-Za-z0-9._%+{HIDDEN_ANY}-])[A-Za-z0-9._%+-]{{1,64}}@{_HOST}{_END}")
 _PASSPORT = re.compile(f"(?<![A-Za-z0-9])[A-Z]{{1,2}}[0-9]{{7,8}}{_END}")
 _PASSPORT_SHAPE = re.compile("[EG][0-9]{8}|E[A-Z][0-9]{7}")
@@ -214,6 +219,8 @@ class NumberRules:
                 yield Found(*match.span(), "email", True)
 
     def _numbers(self, view: str) -> Iterator[Found]:
+        if not _NUMBER_HINT.search(view):
+            return
         last = 0
         for match in _START.finditer(view):
             start = match.start()
@@ -281,7 +288,7 @@ class NumberRules:
 
     @staticmethod
     def _spoken(view: str) -> Iterator[Found]:
-        for match in _SPOKEN_RUN.finditer(view):
+        for match in _SPOKEN_RUN.finditer(view) if _SPOKEN_HINT.search(view) else ():
             digits = _GAPS.sub("", match.group()).translate(_SPOKEN)
             if len(digits) == 11 and digits[0] == "1" and digits[1] > "2":
                 yield Found(*match.span(), "phone", True)
@@ -300,14 +307,14 @@ class NumberRules:
             yield Found(*match.span("value"), "other_id", True)
 
     def _passports(self, view: str) -> Iterator[Found]:
-        for match in _PASSPORT.finditer(view):
+        for match in _PASSPORT.finditer(view) if _PASSPORT_HINT.search(view) else ():
             told = bool(self._passport_before.search(text_before(view, match.start(), 2 * _NEAR)))
             if told or (_PASSPORT_SHAPE.fullmatch(match.group()) and match.group()[1:3] not in ("19", "20")):
                 yield Found(*match.span(), "passport", told)
 
     @staticmethod
     def _credit_codes(view: str) -> Iterator[Found]:
-        for match in _CREDIT_CODE.finditer(view):
+        for match in _CREDIT_CODE.finditer(view) if _CREDIT_HINT.search(view) else ():
             if _credit_code_holds(match.group()):
                 yield Found(*match.span(), "other_id", True)
 

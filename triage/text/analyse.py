@@ -7,9 +7,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
 from triage.schema import Petition, Span
+from triage.text.automaton import Automaton
 from triage.text.normalise import HAN, Normalised, Normaliser, lower_keep_length
 from triage.text.segment import Segmenter
 
@@ -18,21 +20,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Analyser", "Analysis", "language"]
 
-_HAN = re.compile(f"[{HAN}]")
+_HAN = re.compile(f"[{HAN}]+")
 _LATIN_WORD = re.compile("[A-Za-z\u00c0-\u024f]+")
-_CLAUSE_END = re.compile(r"[,。;!?、\n:]|(?<![A-Za-z])\.|\.(?=\s|$)")
-_SENTENCE_END = re.compile(r"[。;!?\n]|\.(?=\s|$)")
+# Between the marks; the second expression is for texts with full stops, which may be those of numbers and short forms.
+_CLAUSE = re.compile(r"[^,。;!?、\n:]+"), re.compile(r"[,。;!?、\n:]|(?<![A-Za-z])\.|\.(?=\s|$)")
+_SENTENCE = re.compile(r"[^。;!?\n]+"), re.compile(r"[。;!?\n]|\.(?=\s|$)")
 
-_ASKING = re.compile(
-    "要求|请求|恳请|恳求|希望|盼|望|建议|请问|咨询|投诉|举报|反映|诉求|能否|能不能|可否|是否|怎么|如何|什么时候|何时|求助|帮|解决|请"
-    r"|\b(?:ask|request|want|hope|please|suggest|demand|beg|would like|how|when|whether|complain|report)",
-    re.IGNORECASE,
+_ASKING = Automaton(
+    [
+        "要求", "请求", "恳请", "恳求", "希望", "盼", "望", "建议", "请问", "咨询", "投诉", "举报", "反映", "诉求", "能否",
+        "能不能", "可否", "是否", "怎么", "如何", "什么时候", "何时", "求助", "帮", "解决", "请",
+    ]
+)  # fmt: skip
+_ASKING_LATIN = re.compile(
+    r"\b(?:ask|request|want|hope|please|suggest|demand|beg|would like|how|when|whether|complain|report)", re.IGNORECASE
 )
 
 
 def language(text: str) -> str:
     """Return ``"zh"``, ``"en"``, ``"mixed"`` or ``"none"``: which words the text is made of."""
-    han = len(_HAN.findall(text))
+    han = sum(map(len, _HAN.findall(text)))
     latin = len(_LATIN_WORD.findall(text))
     if not han and not latin:
         return "none"
@@ -98,17 +105,26 @@ class Analysis:
     @cached_property
     def clauses(self) -> list[Span]:
         """Spans between commas, stops and line ends."""
-        return _pieces(_CLAUSE_END, self.text)
+        return _pieces(*_CLAUSE, self.text)
 
     @cached_property
     def sentences(self) -> list[Span]:
         """Spans between full stops and line ends."""
-        return _pieces(_SENTENCE_END, self.text)
+        return _pieces(*_SENTENCE, self.text)
 
     @cached_property
     def asking(self) -> list[Span]:
         """Spans of the body's clauses that ask for something."""
-        return [span for span in self.clauses if span[0] >= self.title_end and _ASKING.search(self.text, *span)]
+        text, first = self.text, self.title_end
+        places = [start for _, start, _ in _ASKING(text)]
+        if _LATIN_WORD.search(text):
+            places += [match.start() for match in _ASKING_LATIN.finditer(text)]
+        places.sort()
+        return [
+            span
+            for span in self.clauses
+            if span[0] >= first and bisect_left(places, span[0]) < bisect_left(places, span[1])
+        ]
 
     @cached_property
     def requests(self) -> list[Span]:
@@ -146,7 +162,9 @@ class Analysis:
         return doc
 
 
-def _pieces(ends: re.Pattern[str], text: str) -> list[Span]:
+def _pieces(inner: re.Pattern[str], ends: re.Pattern[str], text: str) -> list[Span]:
+    if "." not in text:
+        return [match.span() for match in inner.finditer(text)]
     spans, last = [], 0
     for match in ends.finditer(text):
         if match.start() > last:
@@ -209,10 +227,9 @@ class Analyser:
 
     def chinese(self, text: str) -> tuple[list[str], list[int]]:
         """Return words and where they start; Latin words lower-case."""
-        words, starts, place = self.segmenter.cut(text), [], 0
-        for word in words:
-            starts.append(place)
-            place += len(word)
+        words = self.segmenter.cut(text)
+        starts = [0, *accumulate(map(len, words))]
+        starts.pop()
         return [word.lower() if word.isascii() else word for word in words], starts
 
     def english(self, text: str) -> tuple[list[str], list[int]]:

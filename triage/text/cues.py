@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from triage.errors import DataError
 from triage.schema import Span
 from triage.text.analyse import Analysis
+from triage.text.automaton import Automaton
 from triage.text.normalise import lower_keep_length
 
 __all__ = ["Contexts", "Hit", "PolicyTable", "Spans", "WordScanner", "compile_bounded"]
@@ -21,6 +21,7 @@ __all__ = ["Contexts", "Hit", "PolicyTable", "Spans", "WordScanner", "compile_bo
 Tag = TypeVar("Tag")
 
 _LATIN_WORD = re.compile(r"[a-z']+")
+_IN_LATIN_WORD = re.compile(r"[a-z']")
 _LATIN = re.compile(r"[a-z]")
 # Outside character classes: *, + and {m,} have no upper bound.
 _CLASS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]")
@@ -63,8 +64,7 @@ class Hit(NamedTuple, Generic[Tag]):
 class WordScanner(Generic[Tag]):
     """Find every listed word, overlapping ones too, in one pass.
 
-    Chinese words are looked up by their first two characters, English ones by their first word and only whole;
-    upper and lower case are one.
+    English words are found only whole; upper and lower case are one.
 
     Parameters
     ----------
@@ -73,46 +73,31 @@ class WordScanner(Generic[Tag]):
     """
 
     def __init__(self, words: Iterable[tuple[str, Tag]]) -> None:
-        self._pairs: dict[str, list[tuple[str, int, Tag]]] = defaultdict(list)
-        self._latin: dict[str, list[tuple[str, int, Tag]]] = defaultdict(list)
-        for word, tag in words:
-            lowered = lower_keep_length(word)
-            first = _LATIN_WORD.match(lowered)
-            if first and first.start() == 0:
-                self._latin[first.group()].append((lowered, len(lowered), tag))
-            else:
-                self._pairs[lowered[:2]].append((lowered, len(lowered), tag))
-        self._pairs, self._latin = dict(self._pairs), dict(self._latin)
-        # Most places are no start of any word; the class of first and second characters leaves them out in C.
-        heads, tails = (
-            "".join(sorted({re.escape(pair[place : place + 1]) for pair in self._pairs})) for place in (0, 1)
-        )
-        self._starts = re.compile(f"[{heads}](?=[{tails}])" if heads and tails else "(?!)")
+        listed = [(lower_keep_length(word), tag) for word, tag in words]
+        self._find = Automaton([word for word, _ in listed])
+        self._tags = [tag for _, tag in listed]
+        # The length of a word's first word, if that is an English one.
+        self._latin = [first.end() if (first := _LATIN_WORD.match(word)) else 0 for word, _ in listed]
 
     def scan(self, lowered: str) -> list[Hit[Tag]]:
         """Return the hits in the order of their starts; the text must be in lower case."""
-        table = self._pairs
-        hits = []
-        for match in self._starts.finditer(lowered):
-            start = match.start()
-            for word, length, tag in table.get(lowered[start : start + 2], ()):
-                if length == 2 or lowered.startswith(word, start):
-                    hits.append(Hit(start, start + length, tag))
-        if self._latin and _LATIN.search(lowered):
-            hits += self._scan_latin(lowered)
-            hits.sort(key=lambda hit: hit.start)
-        return hits
+        latin, tags = self._latin, self._tags
+        found = [
+            (start, number, end)
+            for number, start, end in self._find(lowered)
+            if not latin[number] or _stands_alone(lowered, start, start + latin[number], end)
+        ]
+        found.sort()
+        return [Hit(start, end, tags[number]) for start, number, end in found]
 
-    def _scan_latin(self, lowered: str) -> list[Hit[Tag]]:
-        table = self._latin
-        hits = []
-        for match in _LATIN_WORD.finditer(lowered):
-            for word, length, tag in table.get(match.group(), ()):
-                start = match.start()
-                end = start + length
-                if lowered.startswith(word, start) and not _LATIN.match(lowered, end):
-                    hits.append(Hit(start, end, tag))
-        return hits
+
+def _stands_alone(lowered: str, start: int, first: int, end: int) -> bool:
+    """Tell whether English words are no part of a longer one: the first ends at ``first``, the last at ``end``."""
+    return not (
+        _IN_LATIN_WORD.match(lowered, first)
+        or _LATIN.match(lowered, end)
+        or (start and _IN_LATIN_WORD.match(lowered, start - 1))
+    )
 
 
 class Spans:

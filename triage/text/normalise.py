@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from triage.text.automaton import Automaton
+
 __all__ = ["HAN", "Normalised", "Normaliser", "lower_keep_length"]
 
 # Chinese characters, for use inside a character class.
@@ -16,7 +18,9 @@ HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe00-\ufe0f\x00-\x08\x0b\x0c\x0e-\x1f\x7f\r"
 # "不 想 活 了": a single character set apart from others, as typed to be overlooked or for emphasis.
 _APART = rf"(?P<apart> (?:(?<=[{HAN}] )(?=[{HAN}](?:[^{HAN}]|$))|(?<=[^{HAN}][{HAN}] )(?=[{HAN}])))"
-_REPEATED = r"(?P<repeat>(?P<mark>[!?。,;:~\-=_*#.·、^])(?P=mark)+|\s{2,})"
+_MARKS = "!?。,;:~-=_*#.·、^"
+_WIDE_MARKS = tuple((mark, chr(ord(mark) - 0xFEE0)) for mark in "，！？：；（）")
+_REPEATED = rf"(?P<repeat>(?P<mark>[{re.escape(_MARKS)}])(?P=mark)+|\s{{2,}})"
 # Copies from old forums carry control noise between characters: at least two symbols, no word of three letters, and
 # not just figures ("10%~15%", "1#,2#").
 _FIGURES = rf"(?=[ -~]{{0,13}}\d)[-+.,:%~#$&*/()\d ]+[{HAN}]"
@@ -113,9 +117,19 @@ class Normaliser:
         self._common = re.compile("|".join(common))
         self._rare = re.compile("|".join([several, _NOISE, *common]))
         self._needs_rare = frozenset(self._other) | frozenset("^&$#@%~|`")
+        # Few letters need more than their marks in half width: no edit but at other characters and at these words.
+        plain = (chr(code) for code in (10, *range(0x21, 0x7F), *map(ord, "‘’“”、。《》"), *range(0x4E00, 0xA000)))
+        kept = [char for char in plain if ord(char) not in self._single and char not in self._needs_rare]
+        self._unusual = re.compile(f"[^{re.escape(''.join(kept))}]")
+        self._words = Automaton([*self._misspellings, *(2 * mark for mark in (*_MARKS, "\n")), "_x000D_"])
 
     def __call__(self, raw: str) -> Normalised:
         """Normalise one text."""
+        plain = raw
+        for mark, half in _WIDE_MARKS:
+            plain = plain.replace(mark, half)
+        if not self._unusual.search(plain) and not self._words(plain):
+            return Normalised(plain, None)
         first, hidden = self._fold(raw.translate(self._single))
         if not hidden:
             return first
