@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from service import problems
 from service.bundles import Bundles
 from service.context import Service
 from service.db import Database, upgrade
+from service.limits import Limits
+from service.logs import configure
 from service.routes import ROUTERS
 from service.settings import Settings
+from service.watch import REQUEST_ID, Watch
 from triage import __version__
 
 __all__ = ["create_app"]
@@ -32,22 +36,29 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         If a setting is not allowed.
     """
     settings = settings or Settings.load()
+    configure(settings.log_level)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        database = Database(settings.url)
-        upgrade(database)
-        bundles = Bundles(settings, database)
-        app.state.service = Service(settings, database, bundles)
-        bundles.start()
-        try:
+        with ExitStack() as ends:
+            database = Database(settings.url)
+            ends.callback(database.close)
+            upgrade(database)
+            bundles = Bundles(settings, database)
+            bundles.start()
+            ends.callback(bundles.stop)
+            app.state.service = Service(settings, database, bundles)
             yield
-        finally:
-            bundles.stop()
-            database.close()
 
     app = FastAPI(title="triage", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.lang = settings.lang
+    if settings.cors:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.cors, allow_methods=["*"], allow_headers=["*"],
+            expose_headers=["ETag", "Location", REQUEST_ID], allow_credentials=True,
+        )  # fmt: skip
+    app.add_middleware(Limits, settings=settings)
+    app.add_middleware(Watch, https=settings.https)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)

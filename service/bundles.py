@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from sqlalchemy import select
 
 from service.db import Database
 from service.db.tables import BundleRow
+from service.logs import LOG
 from service.problems import Problem
 from service.settings import Settings
 from triage import BundleError, Petition, TriageError, Triager
@@ -20,7 +20,6 @@ from triage.config import models_home
 
 __all__ = ["Bundles"]
 
-_LOG = logging.getLogger("triage.service")
 _EVERY = 0.5  # seconds between looks at what was promoted
 # A bundle that loads but cannot judge must not be promoted.
 _PROBE = Petition(
@@ -106,13 +105,13 @@ class Bundles:
         try:
             self.current = self.load(row.path)
         except TriageError as error:
-            _LOG.error("bundle", extra={"code": error.code})
+            LOG.error("bundle", extra={"code": error.code})
         else:
-            _LOG.info("bundle", extra={"bundle": self.current.bundle.name})
+            LOG.info("bundle", extra={"bundle": self.current.bundle.name})
 
     def _watch(self) -> None:
         while not self._ended.wait(_EVERY):
             try:
                 self.refresh()
             except Exception as error:  # the database may be gone for a while
-                _LOG.warning("bundle", extra={"fault": type(error).__name__})
+                LOG.warning("bundle", extra={"fault": type(error).__name__})

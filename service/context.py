@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 
 from service.bundles import Bundles
 from service.db import Database
+from service.metrics import WAITING
 from service.problems import Problem
 from service.settings import Settings
 from triage import Triager
@@ -51,6 +52,7 @@ class Gate:
             if self.waiting >= self._most:
                 raise Problem("busy", {"Retry-After": "1"})
             self.waiting += 1
+            WAITING.inc()
         try:
             if not self._turn.acquire(timeout=self._patience):
                 raise Problem("busy", {"Retry-After": "5"})
@@ -61,6 +63,7 @@ class Gate:
         finally:
             with self._count:
                 self.waiting -= 1
+                WAITING.dec()
 
 
 @dataclass

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service import audit, events
+from service import audit, events, metrics
 from service.context import Service
 from service.db import search
 from service.db.tables import (
@@ -103,7 +103,9 @@ class Judged:
 def judge(service: Service, triager: Triager, petitions: Sequence[Petition]) -> list[Decision]:
     """Judge letters when it is their turn."""
     with service.gate():
-        return triager.judge(petitions)
+        decisions = triager.judge(petitions)
+    metrics.judged(decisions)
+    return decisions
 
 
 def _judged(triager: Triager, petition: Petition, decision: Decision) -> Judged:

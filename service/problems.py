@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -14,11 +13,11 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, OperationalError
 from starlette.exceptions import HTTPException
 
+from service.logs import LOG
 from triage import TriageError
 
-__all__ = ["Problem", "install", "problem_response"]
+__all__ = ["Problem", "install", "internal", "problem_response"]
 
-_LOG = logging.getLogger("triage.service")
 _MEDIA = "application/problem+json"
 # Codes whose status is not that of their kind of error.
 _STATUS = {
@@ -46,7 +45,7 @@ _STATUS = {
     "database": 503,
     "timeout": 504,
 }
-_HTTP = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method", 413: "too_large"}
+_HTTP = {401: "unauthenticated", 404: "not_found", 405: "method", 413: "too_large"}
 
 
 @cache
@@ -106,6 +105,17 @@ def problem_response(request: Request, error: TriageError, errors: list[dict[str
     return JSONResponse(body, status, headers, media_type=_MEDIA)
 
 
+def internal(request: Request, error: Exception) -> JSONResponse:
+    """Return the answer for a fault of ours; the log says where it happened, not what was in hand there."""
+    where = error.__traceback__
+    while where and where.tb_next:
+        where = where.tb_next
+    place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "-"
+    number = getattr(request.state, "request_id", "-")
+    LOG.error("internal", extra={"fault": type(error).__name__, "place": place, "request": number})
+    return problem_response(request, Problem("internal", request=number))
+
+
 def install(app: FastAPI) -> None:
     """Make the app answer every error in this shape."""
 
@@ -123,26 +133,19 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code = _HTTP.get(error.status_code, "invalid_request")
-        values = {"what": request.url.path, "faults": str(error.detail), "method": request.method, "allowed": "-"}
+        detail = str(error.detail)
+        values = {"what": request.url.path, "faults": detail, "method": request.method, "allowed": detail, "found": "…"}
+        if error.status_code == 405:
+            values["allowed"] = (error.headers or {}).get("allow", "-")
         return problem_response(request, Problem(code, dict(error.headers or {}), **values))
 
     @app.exception_handler(OperationalError)
     async def gone(request: Request, error: OperationalError) -> JSONResponse:
-        _LOG.error("database", extra={"fault": type(error.orig).__name__})
+        LOG.error("database", extra={"fault": type(error.orig).__name__})
         return problem_response(request, Problem("database", {"Retry-After": "2"}))
 
     @app.exception_handler(DBAPIError)
     async def broken(request: Request, error: DBAPIError) -> JSONResponse:
         if error.connection_invalidated:
             return await gone(request, error)  # type: ignore[arg-type]
-        return await unknown(request, error)
-
-    @app.exception_handler(Exception)
-    async def unknown(request: Request, error: Exception) -> JSONResponse:
-        # Where it happened, not what was in hand there: a message may quote a letter.
-        where = error.__traceback__
-        while where and where.tb_next:
-            where = where.tb_next
-        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "-"
-        _LOG.error("internal", extra={"fault": type(error).__name__, "place": place})
-        return problem_response(request, Problem("internal", request=getattr(request.state, "request_id", "-")))
+        return internal(request, error)

@@ -16,7 +16,7 @@ from service.context import Service, ServiceNow
 from service.db.tables import Account, Key, LoginSession, now
 from service.problems import Problem
 
-__all__ = ["COOKIE", "CSRF_HEADER", "KEY_PREFIX", "CallerNow", "digest", "new_secret"]
+__all__ = ["COOKIE", "CSRF_HEADER", "KEY_PREFIX", "CallerNow", "caller_of", "digest", "new_secret"]
 
 COOKIE = "triage_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -35,7 +35,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _caller(request: Request, service: ServiceNow) -> Caller:
+def caller_of(request: Request, service: ServiceNow) -> Caller:
     """Return who is calling.
 
     Raises
@@ -108,4 +108,4 @@ def _by_session(service: Service, cookie: str) -> Caller | None:
     )
 
 
-CallerNow = Annotated[Caller, Depends(_caller)]
+CallerNow = Annotated[Caller, Depends(caller_of)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -115,6 +116,16 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The database's URL."""
         return self.database or f"sqlite:///{self.folder() / 'triage.db'}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings that differ from the defaults as environment variables, for another process."""
+        told = self.model_dump(mode="json", exclude_defaults=True)
+        if "secret" in told:
+            told["secret"] = self.secret.get_secret_value()
+        return {
+            f"{_PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in told.items()
+        }
 
     def folder(self, name: str = "") -> Path:
         """Return the state folder or one below it, made for the owner alone where it is missing."""

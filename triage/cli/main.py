@@ -21,6 +21,10 @@ COMMANDS = {
     "evaluate": ("measure a bundle on labelled letters", "用已标注来信评估模型包"),
     "data": ("check the policy files", "检查政策文件"),
     "models": ("list, show and verify bundles", "列出、查看、校验模型包"),
+    "serve": ("serve the register over HTTP", "启动服务"),
+    "backup": ("copy the register", "备份登记簿"),
+    "restore": ("put a copy of the register back", "恢复登记簿备份"),
+    "retain": ("anonymise letters that were answered long ago", "将办结已久的信件匿名化"),
 }
 
 

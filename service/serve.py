@@ -1,0 +1,37 @@
+"""Run the service: one process, or several that share a port."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from service.settings import Settings
+
+__all__ = ["serve"]
+
+
+def serve(settings: Settings) -> None:
+    """Serve until the process is told to end.
+
+    The settings travel to worker processes in the environment, where `service.app.create_app` reads them.
+    """
+    os.environ.update(settings.environment())
+    if settings.workers > 1:
+        # Must be set before the measures are made; what an earlier run left would be counted again.
+        folder = settings.folder("metrics")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.folder("metrics"))
+    import uvicorn
+
+    uvicorn.run(
+        "service.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=20,
+        limit_concurrency=None,
+    )
