@@ -278,25 +278,27 @@ def _check(triager: Triager, name: str, correction: Correction) -> None:
         raise Problem("correction", field=name, found=name, allowed=", ".join(CORRECTABLE))
     if correction.reason not in REASONS:
         raise Problem("correction", field=f"{name}.reason", found=correction.reason, allowed=", ".join(REASONS))
-    codes = {"assisting": taxonomy.departments, "secondary": taxonomy.categories}
-    known: Mapping[str, tuple[bool, str]] = {
-        "category": (value in taxonomy.categories, ", ".join(taxonomy.categories)),
-        "nature": (value in taxonomy.natures, ", ".join(taxonomy.natures)),
-        "department": (value in taxonomy.departments, ", ".join(taxonomy.departments)),
-        "urgency": (value in (1, 2, 3, 4) and not isinstance(value, bool), "1, 2, 3, 4"),
-        "place": (isinstance(value, str) and len(value) <= 300, "a text"),
-        "persons": (value is None or (type(value) is int and 0 < value < 10_000_000), "a number of people"),
-        "accepted": (_is_day(value), "a date such as 2026-03-01"),
-        **{flag: (isinstance(value, bool), "true, false") for flag in _FLAGS},
-        **{
-            kind: (
-                isinstance(value, list) and all(one in codes[kind] for one in value),
-                f"a list of {', '.join(codes[kind])}",
-            )
-            for kind in _LISTS
-        },
+    codes: Mapping[str, Sequence[str]] = {
+        "category": [*taxonomy.categories],
+        "secondary": [*taxonomy.categories],
+        "nature": [*taxonomy.natures],
+        "department": [*taxonomy.departments],
+        "assisting": [*taxonomy.departments],
     }
-    right, allowed = known[name]
+    if name in _LISTS:
+        right = isinstance(value, list) and all(one in codes[name] for one in value)
+        allowed = f"a list of {', '.join(codes[name])}"
+    elif name in codes:
+        right, allowed = value in codes[name], ", ".join(codes[name])
+    elif name in _FLAGS:
+        right, allowed = isinstance(value, bool), "true, false"
+    else:
+        right, allowed = {
+            "urgency": (type(value) is int and 1 <= value <= 4, "1, 2, 3, 4"),
+            "place": (isinstance(value, str) and len(value) <= 300, "a text of at most 300 characters"),
+            "persons": (value is None or (type(value) is int and 0 < value < 10_000_000), "a number of people"),
+            "accepted": (_is_day(value), "a date such as 2026-03-01"),
+        }[name]
     if not right:
         raise Problem("correction", field=name, found=str(value)[:80], allowed=allowed)
 

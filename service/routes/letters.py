@@ -93,15 +93,15 @@ def out(caller: Caller, letter: Letter) -> LetterOut | StubOut:
     return letter_out(letter)
 
 
-def seen(session: Session, caller: Caller, number: int) -> Letter:
-    """Return a letter whose content a caller may read.
+def seen(session: Session, caller: Caller, number: int, change: bool = False) -> Letter:
+    """Return a letter whose content a caller may read; to change it, nobody else may change it meanwhile.
 
     Raises
     ------
     Problem
         ``not_found``, also where it is not the caller's to know of; ``forbidden`` for an accusation.
     """
-    letter = session.get(Letter, number)
+    letter = session.get(Letter, number, with_for_update=change)
     sight = view(session, caller, letter) if letter else "nothing"
     if letter is None or sight == "nothing":
         raise Problem("not_found", what=f"letter {number}")
@@ -253,7 +253,7 @@ def decide_letter(
         letter = _unchanged(seen(session, caller, letter_id), match)
         judged = _preview(service, session, letter, decision, triager)
     with service.database.write() as session:
-        letter = _unchanged(seen(session, caller, letter_id), match)
+        letter = _unchanged(seen(session, caller, letter_id, change=True), match)
         decide(session, triager, caller.name, letter, _corrections(decision), judged, decision.note)
         response.headers["ETag"] = _etag(letter)
         return out(caller, letter)
@@ -296,7 +296,7 @@ def _step(
 ) -> LetterOut:
     caller.need("letters:decide")
     with service.database.write() as session:
-        letter = _unchanged(seen(session, caller, letter_id), match)
+        letter = _unchanged(seen(session, caller, letter_id, change=True), match)
         step(session, service.triager, caller.name, letter)
         response.headers["ETag"] = _etag(letter)
         return letter_out(letter)
