@@ -244,11 +244,12 @@ class LetterModel:
         most = min(4 * count, len(moves))
         # Of equal moves the first columns count, so all that reach the last of the best are ordered.
         best = np.flatnonzero(moves >= np.partition(moves, -most)[-most]) if most else np.zeros(0, np.intp)
+        best = best[np.argsort(-moves[best], kind="stable")][:most]
         found: dict[str, float] = {}
-        for place in best[np.argsort(-moves[best], kind="stable")][:most]:
-            word = self._words[features.indices[place]]
-            if word and moves[place] > 0:
-                found[word] = found.get(word, 0.0) + float(moves[place])
+        for column, move in zip(features.indices[best].tolist(), moves[best].tolist(), strict=True):
+            word = self._words[column]
+            if word and move > 0:
+                found[word] = found.get(word, 0.0) + move
         return sorted(found.items(), key=lambda item: -item[1])[:count]
 
     def explain(

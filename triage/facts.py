@@ -322,6 +322,8 @@ class FactFinder:
         found: list[tuple[str, Span, float]] = []
         anchors: set[Span] = set()
         for sign in self._signs[field]:
+            if reading.seen.isdisjoint(sign.when) if sign.find else not reading.anchors[sign.anchor]:
+                continue
             for number, (span, anchor) in enumerate(self._places(sign, reading)):
                 if number >= sign.limit:
                     break
@@ -338,23 +340,23 @@ class FactFinder:
     @staticmethod
     def _places(sign: _Sign, reading: _Reading) -> Iterator[tuple[Span, Span | None]]:
         if sign.find:
-            if not reading.seen.isdisjoint(sign.when):
-                for match in sign.find.finditer(reading.lowered):
-                    yield match.span(), None
+            for match in sign.find.finditer(reading.lowered):
+                yield match.span(), None
             return
         for start, end in reading.anchors[sign.anchor]:
             first, last = reading.sentences.around(start)
             low, high = start, end
-            if sign.before:
-                left = sign.before.search(reading.lowered, max(first, start - _WINDOW), start)
-                if not left:
-                    continue
-                low = left.start()
+            # What stands after is soon seen; what stands before must be looked for.
             if sign.after:
                 right = sign.after.match(reading.lowered, end, min(last, end + _WINDOW))
                 if not right:
                     continue
                 high = right.end()
+            if sign.before:
+                left = sign.before.search(reading.lowered, max(first, start - _WINDOW), start)
+                if not left:
+                    continue
+                low = left.start()
             yield (low, high), (start, end)
 
     @staticmethod

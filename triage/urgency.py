@@ -153,7 +153,10 @@ class UrgencyRules:
     def _look(self, analysis: Analysis) -> _Letter:
         letter = _Letter(analysis)
         lowered, patterns = letter.lowered, self.policy.patterns
-        wanted = {number for number in self.policy.with_singles if any(c in lowered for c in patterns[number].singles)}
+        wanted = set()
+        if self.policy.singles.search(lowered):
+            chosen = self.policy.with_singles
+            wanted = {number for number in chosen if any(char in lowered for char in patterns[number].singles)}
         for start, end, (kind, number) in self.policy.scanner.scan(lowered):
             if kind == "context":
                 letter.contexts[CONTEXTS[number]].append((start, end))
@@ -334,7 +337,7 @@ class UrgencyRules:
     def _deadline(self, letter: _Letter) -> Iterator[Evidence]:
         """Yield the shortest period that is running out."""
         days, text = self.policy.days, letter.lowered
-        if not any(mark in text for mark in days.marks):
+        if not any(mark in text for mark in days.marks) or not (days.about and days.about.search(text)):
             return
         best: tuple[int, int, int] | None = None
         for left, start, end in self._days_left(letter):

@@ -137,6 +137,8 @@ class UrgencyPolicy:
         self.words += [(w, ("context", number)) for number, kind in enumerate(CONTEXTS) for w in self.context[kind]]
         self.scanner = WordScanner(self.words)
         self.with_singles = tuple(number for number, pattern in enumerate(self.patterns) if pattern.singles)
+        singles = {char for pattern in self.patterns for char in pattern.singles}
+        self.singles = re.compile(f"[{re.escape(''.join(sorted(singles)))}]" if singles else "(?!)")
 
     @staticmethod
     def _read_levels(table: PolicyTable) -> dict[int, Level]:

@@ -84,7 +84,11 @@ class PlacePolicy:
         self.weak = frozenset(table.words("weak"))
         longest_first = sorted(self.endings, key=len, reverse=True)
         # Behind anything but a letter, a digit or a mark of a hidden name, an ending has no name before it.
-        self.ending = re.compile(r"(?<=[\w×*○])(?:" + ("|".join(map(re.escape, longest_first)) or "(?!)") + ")")
+        # What stands before is looked at behind the first character: the search for the first ones is fast.
+        pieces = (
+            rf"{re.escape(word[0])}(?<=[\w×*○]{re.escape(word[0])}){re.escape(word[1:])}" for word in longest_first
+        )
+        self.ending = re.compile("|".join(pieces) or "(?!)")
 
     def _read_names(self, table: PolicyTable) -> None:
         table.only("stop", "longest", "never_before", "generic_after", "short", "stop_words", "never", "hidden")

@@ -15,6 +15,8 @@ __all__ = ["day_of", "days_of", "find_dates", "later"]
 
 _DAY = re.compile(r"\s*((?:19|20)\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})(?!\d)")
 
+# Every date with a year holds this.
+_YEAR = re.compile(r"[\d零一二三四五六七八九](?:年|[./-]\d)")
 _DATE = re.compile(
     r"(?<![\d.])(?P<year>(?:19|20)\d\d|[零一二三四五六七八九]{4}(?=年)|\d\d(?=年))(?:年|[./-](?=\d))(?:份)?"
     r"(?:(?P<month>\d{1,2}|[一二三四五六七八九十]{1,2})(?:月份?|[./-](?=\d))"
@@ -52,13 +54,13 @@ def find_dates(text: str, given: date | None = None) -> list[tuple[Span, str]]:
     [((0, 2), '2024-02-29'), ((3, 9), '2023-03-08')]
     """
     spans: dict[Span, str] = {}
-    for match in _DATE.finditer(text):
+    for match in _DATE.finditer(text) if _YEAR.search(text) else ():
         iso = _full_date(match)
         if iso:
             spans[match.span()] = iso
     if given:
         taken = Spans(sorted(spans))
-        for match in _MONTH_DAY.finditer(text):
+        for match in _MONTH_DAY.finditer(text) if "月" in text else ():
             iso = _month_day(match, given)
             index = taken.index(match.start())
             if iso and (index < 0 or taken.spans[index][1] <= match.start()):
