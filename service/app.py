@@ -50,7 +50,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.service = Service(settings, database, bundles)
             yield
 
-    app = FastAPI(title="triage", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="triage",
+        version=__version__,
+        summary="Petition triage for one office or a county.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=problems.RESPONSES,
+    )
     app.state.lang = settings.lang
     if settings.cors:
         app.add_middleware(

@@ -13,8 +13,13 @@ from sqlalchemy.orm import Session
 from service.access import Caller, readable, within_reach
 from service.db import search
 from service.db.tables import Letter, LetterDepartment
+from service.schemas import Text
 
 __all__ = ["Filters", "FiltersNow", "chosen"]
+
+
+Code = Annotated[Text, Field(max_length=80)]
+Level = Annotated[int, Field(ge=1, le=4)]
 
 
 class Filters(BaseModel):
@@ -22,13 +27,13 @@ class Filters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    q: str = Field("", max_length=200, description="Words or runs of characters that the letter holds.")
+    q: Text = Field("", max_length=200, description="Words or runs of characters that the letter holds.")
     status: list[Literal["open", "decided", "answered"]] = []
-    category: list[str] = []
-    nature: list[str] = []
-    urgency: list[int] = Field([], description="Levels, 1 to 4.")
-    department: list[str] = Field([], description="Leading or assisting.")
-    place: str = Field("", max_length=300, description="Part of the place's name.")
+    category: list[Code] = Field([], max_length=100)
+    nature: list[Code] = Field([], max_length=100)
+    urgency: list[Level] = Field([], max_length=4)
+    department: list[Code] = Field([], max_length=100, description="Leading or assisting.")
+    place: Text = Field("", max_length=300, description="Part of the place's name.")
     received_from: date | None = None
     received_to: date | None = None
     overdue_on: date | None = Field(None, description="Letters whose next date lies before this day.")

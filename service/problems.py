@@ -10,13 +10,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, OperationalError
 from starlette.exceptions import HTTPException
 
 from service.logs import LOG
 from triage import TriageError
 
-__all__ = ["Problem", "install", "internal", "problem_response"]
+__all__ = ["RESPONSES", "Problem", "install", "internal", "problem_response"]
 
 _MEDIA = "application/problem+json"
 # Codes whose status is not that of their kind of error.
@@ -51,6 +52,24 @@ _HTTP = {401: "unauthenticated", 404: "not_found", 405: "method", 413: "too_larg
 @cache
 def _texts() -> dict[str, dict[str, str]]:
     return tomllib.loads(Path(__file__).with_name("messages.toml").read_text(encoding="utf-8"))
+
+
+class ProblemOut(BaseModel):
+    """An error as it goes out (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+    errors: list[dict[str, Any]] = []
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    kind: {"description": text, "content": {_MEDIA: {"schema": ProblemOut.model_json_schema()}}}
+    for kind, text in (("4XX", "Something was sent that is not taken."), ("5XX", "A fault of ours; nothing was kept."))
+}
 
 
 class Problem(TriageError):

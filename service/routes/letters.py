@@ -52,11 +52,18 @@ class Entered(BaseModel):
     rejects: list[Reject]
 
 
+class ChangeOut(BaseModel):
+    """A field before and after."""
+
+    before: Any
+    after: Any
+
+
 class PreviewOut(BaseModel):
-    """How a letter would stand after corrections, and the fields that would change: before and after."""
+    """How a letter would stand after corrections, and the fields that would change."""
 
     decision: dict[str, Any]
-    changes: dict[str, tuple[Any, Any]]
+    changes: dict[str, ChangeOut]
 
 
 class RevealIn(In):
@@ -235,7 +242,7 @@ def preview_decision(letter_id: Id, decision: DecisionIn, service: ServiceNow, c
     if judged is None:
         return PreviewOut(decision=letter.decision, changes={})
     changes = {
-        name: (letter.decision.get(name), value)
+        name: ChangeOut(before=letter.decision.get(name), after=value)
         for name, value in judged.decision.items()
         if name not in ("id", "evidence") and value != letter.decision.get(name)
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import func, select
 
 from service import metrics
@@ -32,7 +32,7 @@ def ready(service: ServiceNow) -> JSONResponse:
     return JSONResponse({"status": "ready" if database else "waiting", **told}, 200 if database else 503)
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 def measures(request: Request, service: ServiceNow) -> Response:
     """Give measures to Prometheus: to programs of this machine freely, to others with the permission ``statistics``."""
     if not _is_local(request):

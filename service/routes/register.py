@@ -36,6 +36,13 @@ _QUEUE = [Order(Letter.urgency, falling=True), Order(Letter.due_next), Order(Let
 _MEDIA = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 
+class PassageOut(BaseModel):
+    """A wording that two letters hold: its start and end in the text of this one and of the other."""
+
+    here: list[int]
+    there: list[int]
+
+
 class SimilarOut(BaseModel):
     """An earlier letter, what it is to this one, and the wordings that both hold: here, there."""
 
@@ -45,7 +52,7 @@ class SimilarOut(BaseModel):
     title: str
     score: float
     relation: str
-    passages: list[tuple[tuple[int, int], tuple[int, int]]]
+    passages: list[PassageOut]
 
 
 class StatisticsOut(BaseModel):
@@ -99,7 +106,7 @@ def similar(
             title=row.title_masked,
             score=round(one.score, 4),
             relation=one.relation,
-            passages=list(one.passages),
+            passages=[PassageOut(here=list(here), there=list(there)) for here, there in one.passages],
         )
         for one in found
         if int(one.id) != letter_id and (row := letters.get(int(one.id)))

@@ -197,8 +197,8 @@ class TestDeciding:
         made = office.enter(clerk)
         sent = {"corrections": {"category": {"value": "education", "reason": "misread"}}}
         shown = office.client.post(f"/v1/letters/{made['id']}/preview", json=sent, headers=clerk).json()
-        assert shown["changes"]["category"] == ["land_contract", "education"]
-        assert shown["changes"]["department"][1] == "education"
+        assert shown["changes"]["category"] == {"before": "land_contract", "after": "education"}
+        assert shown["changes"]["department"]["after"] == "education"
         assert office.client.get(f"/v1/letters/{made['id']}", headers=clerk).json() == made
 
     def test_a_stale_write_is_refused(self, office: Office, clerk: Headers) -> None:
