@@ -87,7 +87,8 @@ async def _once(request: Request, service: ServiceNow, caller: CallerNow) -> Onc
     key = request.headers.get(HEADER, "")
     if len(key) > _LONGEST or not key.isprintable():
         raise Problem("invalid_request", faults=f"{HEADER}: at most {_LONGEST} printable characters")
-    sent = hashlib.sha256(f"{request.method} {request.url}\n".encode() + (await request.body() if key else b""))
+    asked = f"{request.method} {request.url.path}?{request.url.query}\n"
+    sent = hashlib.sha256(asked.encode() + (await request.body() if key else b""))
     return Once(service, caller.id, key, sent.hexdigest())
 
 
