@@ -528,3 +528,13 @@ def test_nothing_given_changes_nothing(triager: Triager) -> None:
 def test_an_unknown_correction_is_refused_with_what_is_allowed(triager: Triager, given: dict[str, object]) -> None:
     with pytest.raises(InputError, match="allowed are"):
         triager.reconsider(Petition(body="楼上漏水半年，物业不管。"), given)
+
+
+def test_categories_alone_are_those_of_full_triage(triager: Triager, decisions: list[Decision]) -> None:
+    for alone, whole in zip(triager.categorise(LETTERS), decisions, strict=True):
+        assert {name: getattr(whole, name) for name in alone._fields} == alone._asdict()
+
+
+def test_categories_alone_refuse_what_triage_refuses(triager: Triager) -> None:
+    with pytest.raises(InputError, match="."):
+        list(triager.categorise([WAGES, Petition(body=" ")]))

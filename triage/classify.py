@@ -96,7 +96,7 @@ class Head:
         if self.quantiles is None:
             return []
         order = np.argsort(-probabilities, kind="stable")
-        return [self.classes[place] for place in order if 1 - probabilities[place] <= self.quantiles[place]]
+        return [self.classes[place] for place in order[(1 - probabilities <= self.quantiles)[order]].tolist()]
 
 
 class Scores:
@@ -121,8 +121,8 @@ class Scores:
     @cached_property
     def ranked(self) -> list[tuple[str, float]]:
         """Codes with calibrated probabilities, best first."""
-        order = np.argsort(-self._probabilities, kind="stable").tolist()
-        return [(self._head.classes[place], float(self._probabilities[place])) for place in order]
+        classes, shares = self._head.classes, self._probabilities.tolist()
+        return [(classes[place], shares[place]) for place in np.argsort(-self._probabilities, kind="stable").tolist()]
 
     @cached_property
     def candidate_set(self) -> list[str]:

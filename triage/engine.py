@@ -20,7 +20,7 @@ from triage.place import Place
 from triage.policy import Policy, load_policy
 from triage.privacy import PersonalData
 from triage.routing import Circumstances, Router
-from triage.schema import Decision, Evidence, Petition, Span
+from triage.schema import Category, Decision, Evidence, Petition, Span
 from triage.signs import signs
 from triage.similar import Entry
 from triage.taxonomy import STARTS
@@ -149,6 +149,38 @@ class Triager:
     def judge(self, petitions: Sequence[Petition]) -> list[Decision]:
         """Judge letters all at once."""
         return [self._decide(reading) for reading in self._read(petitions)]
+
+    def categorise(self, petitions: Iterable[Petition]) -> Iterator[Category]:
+        """Return the categories alone, in order and several times as fast, a few letters at a time in memory.
+
+        Codes and probabilities are those of `triage_many`: a letter is masked, normalised and cut as always, and only
+        what the category does not depend on is left out.
+
+        Raises
+        ------
+        InputError
+            At the first letter that cannot be judged.
+
+        Examples
+        --------
+        >>> triager = Triager.load(lang="en")
+        >>> next(triager.categorise([Petition(body="村里把我家的承包地收回去了，要求归还。")])).category
+        'land_contract'
+        """
+        model = next(model for model in self.bundle.models if "category" in model.heads)
+        rest = iter(petitions)
+        while chunk := list(islice(rest, _CHUNK)):
+            analyses = [self.analyse(petition) for petition in chunk]
+            for petition, judgement in zip(chunk, model(analyses, [()] * len(chunk), ("category",)), strict=True):
+                scores = judgement.scores["category"]
+                others = scores.ranked[1:_CANDIDATES]
+                yield Category(
+                    petition.id,
+                    scores.best,
+                    scores.confidence,
+                    tuple(code for code, _ in others),
+                    tuple(share for _, share in others),
+                )
 
     def _read(self, petitions: Sequence[Petition]) -> list[_Reading]:
         """Return all that is seen in letters, each step for all of them: models are fastest with many at once."""

@@ -417,9 +417,9 @@ class FactFinder:
         for rule in self._count_rules:
             if (rule.units and count.unit not in rule.units) or not rule.above <= count.value < rule.below:
                 continue
-            if rule.before and not rule.before.search(reading.lowered, max(first, count.start - _WINDOW), count.start):
-                continue
             if rule.after and not rule.after.match(reading.lowered, count.end, min(last, count.end + _WINDOW)):
+                continue
+            if rule.before and not rule.before.search(reading.lowered, max(first, count.start - _WINDOW), count.start):
                 continue
             return rule.role
         return ""

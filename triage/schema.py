@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Date", "Decision", "Evidence", "Petition", "Span"]
+__all__ = ["Category", "Date", "Decision", "Evidence", "Petition", "Span"]
 
 Span = tuple[int, int]
 Date = str  # ISO 8601, as it stands in every record
@@ -83,6 +83,30 @@ class Evidence:
             "weight": round(self.weight, 6),
             "note": self.note,
         }
+
+
+class Category(NamedTuple):
+    """The category of a letter, where nothing else is asked; its fields are those of `Decision`.
+
+    Attributes
+    ----------
+    id : str
+        The letter's.
+    category : str
+        Its code.
+    confidence : float
+        Calibrated probability that it is right.
+    candidates : tuple of str
+        The next codes, best first.
+    scores : tuple of float
+        Their probabilities.
+    """
+
+    id: str
+    category: str
+    confidence: float
+    candidates: tuple[str, ...]
+    scores: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

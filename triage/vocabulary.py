@@ -22,7 +22,7 @@ Entries = tuple[Ints, Ints, Floats]  # whose, column, value
 _CUT = ("word", "title", "request")  # blocks of the words that the letter was cut into
 # The commonest pieces of a letter that are no words: numbered, they need no second look.
 _MARKS = tuple(",.;:!?、。()\"'“”《》 \n-/")
-_USEFUL, _LONG, _SPACED = 1, 2, 4
+_USEFUL, _SPACED = 1, 2
 _PAIR = 32  # bits of a word's number within that of a pair
 
 
@@ -164,7 +164,8 @@ class Vocabulary:
         lists: dict[str, Sequence[Sequence[str]]] = {"cut": [analysis.words for analysis in analyses]}
         for block in blocks:
             if block == "every":
-                lists[block] = [analysis.every_word for analysis in analyses]
+                # Half of them are single characters, which the block does not count.
+                lists[block] = [[word for word in analysis.every_word if len(word) > 1] for analysis in analyses]
             elif block not in _CUT:
                 lists[block] = signs if block == SIGNS else [block_words(analysis, block) for analysis in analyses]
         texts = list(chain.from_iterable(chain.from_iterable(lists.values())))
@@ -185,8 +186,7 @@ class Vocabulary:
                 inside = useful if block == "word" else useful & _inside(analyses, block, len(useful))
                 tokens[block] = cut.where(inside)
             elif block == "every":
-                both = _USEFUL | _LONG
-                tokens[block] = tokens[block].where((kinds[tokens[block].words] & both) == both)
+                tokens[block] = tokens[block].where((kinds[tokens[block].words] & _USEFUL) != 0)
         return tokens, kinds
 
     def _pairs(self, tokens: _Tokens, count: int, size: int) -> _Pairs:
@@ -207,8 +207,7 @@ class Vocabulary:
 
 
 def _kinds(words: Iterable[str]) -> NDArray[np.int8]:
-    kinds = [_USEFUL * is_wordlike(word) | _LONG * (len(word) > 1) | _SPACED * (" " in word) for word in words]
-    return np.array(kinds, np.int8)
+    return np.array([_USEFUL * is_wordlike(word) | _SPACED * (" " in word) for word in words], np.int8)
 
 
 def _inside(analyses: Sequence[Analysis], block: str, total: int) -> Mask:
