@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from triage.bundle import MODEL, save_bundle
 from triage.classify import LetterModel
 from triage.config import shipped_vectors
 from triage.features import Featuriser, StaticVectors
+from triage.policy import load_policy
 from triage.schema import Petition
 from triage.text import Analyser
 from triage.training.fit import Fitted, HeadPlan, Plan, fit
@@ -326,3 +328,13 @@ def tiny_fitted(
 def tiny_model(tiny_fitted: Fitted) -> LetterModel:
     """Return a model for the three codes."""
     return tiny_fitted.model
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_home: Path, tiny_model: LetterModel) -> Path:
+    """Return the tiny model's folder, for processes that load it themselves."""
+    policy, path = load_policy(tiny_home), tmp_path_factory.mktemp("models") / "tiny"
+    terms = {"terms": policy.analyser.segmenter.fingerprint}
+    manifest = {"name": "tiny", "version": "1", "taxonomy": policy.taxonomy.fingerprint, "segmenter": terms}
+    save_bundle(path, {MODEL: tiny_model}, manifest, {})
+    return path

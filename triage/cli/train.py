@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from triage.cli.common import column_options, columns, console, progress
 from triage.errors import message
+
+if TYPE_CHECKING:
+    from triage.training import Spread
 
 
 def options(command: argparse.ArgumentParser, zh: bool) -> None:
@@ -32,6 +38,10 @@ def options(command: argparse.ArgumentParser, zh: bool) -> None:
         action="store_true",
         help=("the labels are not the taxonomy's categories", "标签不在分类表中")[zh],
     )
+    text = ("try several settings and take the best", "试用多组参数并取最好的")
+    command.add_argument("--search", action="store_true", help=text[zh])
+    text = ("address or file of a Dask scheduler that shares the work", "分担训练的 Dask 调度器地址或文件")
+    command.add_argument("--scheduler", metavar="ADDRESS", help=text[zh])
     command.add_argument("--seed", type=int, default=0)
     column_options(command, zh)
 
@@ -53,11 +63,30 @@ def run(arguments: argparse.Namespace) -> None:
         least=plan.fold_count,
     )
     own = arguments.own_labels or not set(corpus.labels) & {*policy.taxonomy.categories, *policy.taxonomy.retired_to}
-    with progress(None, ("steps", "步")[arguments.lang == "zh"]) as bar:
-        metrics = train(corpus, policy, arguments.out, plan, own, arguments.source, lambda step, done, total: bar(done))
+    with progress(None, ("steps", "步")[arguments.lang == "zh"]) as bar, _spread(arguments.scheduler) as spread:
+        metrics = train(
+            corpus, policy, arguments.out, plan, own, arguments.source, lambda step, done, total: bar(done),
+            arguments.search, spread,
+        )  # fmt: skip
     show(metrics, arguments.out, arguments.lang == "zh")
     if not (arguments.out / SIGNALS).is_file():
         print(f"triage: {message('note_no_signals', arguments.lang)}", file=sys.stderr)
+
+
+@contextmanager
+def _spread(scheduler: str | None) -> Iterator[Spread]:
+    """Give a context for joblib: this process, or a cluster that is sent what all tasks read only once."""
+    from triage.training import here
+
+    if scheduler is None:
+        yield here
+        return
+    from joblib import parallel_config
+
+    from triage.batch import cluster
+
+    with cluster(scheduler) as client:
+        yield lambda *shared: parallel_config("dask", client=client, scatter=list(shared))
 
 
 def show(metrics: dict[str, dict[str, object]], out: Path, zh: bool) -> None:

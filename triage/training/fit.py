@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +16,19 @@ from triage.classify import Head, LetterModel, softmax
 from triage.features import STATIC, Featuriser, StaticVectors
 from triage.training.split import folds
 
-__all__ = ["Fitted", "HeadPlan", "Plan", "fit", "held_out_newest"]
+__all__ = ["Fitted", "HeadPlan", "Plan", "Spread", "fit", "held_out_newest", "here", "over_folds"]
 
 Floats = NDArray[np.float64]
 _SMOOTHING = 0.1
 Letter = Mapping[str, Sequence[str]]
 Report = Callable[[str, int, int], None]
+Spread = Callable[..., AbstractContextManager[Any]]
+Split = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def here(*shared: Any) -> AbstractContextManager[Any]:
+    """Leave the work in this process."""
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,7 @@ def fit(
     vectors: StaticVectors | None,
     plan: Plan,
     report: Report = lambda step, done, total: None,
+    spread: Spread = here,
 ) -> Fitted:
     """Train every head of a plan.
 
@@ -126,6 +135,8 @@ def fit(
         The settings.
     report : callable
         Told the step, how many are done and how many there are.
+    spread : callable
+        Given what all folds read, a context in which joblib has other machines work.
 
     Returns
     -------
@@ -136,16 +147,14 @@ def fit(
     margins: dict[str, Floats] = {}
     known = np.zeros(len(letters))  # of words, by models that had not seen the letter
     first = next(iter(plan.heads))
-    for number, (train, test) in enumerate(folds(labels[first], groups, plan.fold_count, plan.seed)):
-        report("folds", number, plan.fold_count)
-        featuriser, seen, unseen = _apart(letters, train, test, vectors, plan)
-        for place in test:
-            known[place] = featuriser.known_share(letters[place])
-        for name, head in plan.heads.items():
-            coef, intercept = _solve(featuriser, seen, indices[name][train], classes[name], head, plan.seed)
-            rows = margins.setdefault(name, np.zeros((len(letters), coef.shape[1])))
-            rows[test] = np.asarray(unseen @ coef, float) + intercept
-    report("folds", plan.fold_count, plan.fold_count)
+    splits = list(folds(labels[first], groups, plan.fold_count, plan.seed))
+    for number, (shares, unseen) in enumerate(over_folds(letters, indices, classes, splits, vectors, [plan], spread)):
+        report("folds", number, len(splits))
+        test = splits[number][1]
+        known[test] = shares
+        for name, part in unseen.items():
+            margins.setdefault(name, np.zeros((len(letters), part.shape[1])))[test] = part
+    report("folds", len(splits), len(splits))
     featuriser = Featuriser(plan.blocks, plan.min_df).fit(letters, vectors)
     features = featuriser.transform(letters)
     heads, held_out = {}, {}
@@ -164,6 +173,50 @@ def fit(
     model = LetterModel(featuriser, heads)
     model.novelty = float(np.quantile(known, plan.novelty_quantile))
     return Fitted(model, held_out)
+
+
+def over_folds(
+    letters: Sequence[Letter],
+    indices: Mapping[str, NDArray[np.int64]],
+    classes: Mapping[str, list[str]],
+    splits: Sequence[Split],
+    vectors: StaticVectors | None,
+    plans: Sequence[Plan],
+    spread: Spread = here,
+) -> Iterator[tuple[Floats, dict[str, Floats]]]:
+    """Yield, plan by plan and fold by fold, what a model says of the letters it has not seen.
+
+    Yields
+    ------
+    known : ndarray of shape (n_held_out,)
+        Each letter's share of known words.
+    margins : dict of str to ndarray of shape (n_held_out, n_margins)
+        By head.
+    """
+    from joblib import Parallel, delayed
+
+    work = delayed(_fold)
+    with spread(letters, vectors):
+        yield from Parallel(return_as="generator")(
+            work(letters, vectors, indices, classes, split, plan) for plan in plans for split in splits
+        )
+
+
+def _fold(
+    letters: Sequence[Letter],
+    vectors: StaticVectors | None,
+    indices: Mapping[str, NDArray[np.int64]],
+    classes: Mapping[str, list[str]],
+    split: Split,
+    plan: Plan,
+) -> tuple[Floats, dict[str, Floats]]:
+    train, test = split
+    featuriser, seen, unseen = _apart(letters, train, test, vectors, plan)
+    margins = {}
+    for name, head in plan.heads.items():
+        coef, intercept = _solve(featuriser, seen, indices[name][train], classes[name], head, plan.seed)
+        margins[name] = np.asarray(unseen @ coef, float) + intercept
+    return np.array([featuriser.known_share(letters[place]) for place in test]), margins
 
 
 def _apart(

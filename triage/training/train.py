@@ -21,7 +21,8 @@ from triage.text import Analysis
 from triage.training.card import card
 from triage.training.corpus import Corpus
 from triage.training.evaluate import category_figures, decision_figures
-from triage.training.fit import Fitted, Plan, Report, fit, held_out_newest
+from triage.training.fit import Fitted, Plan, Report, Spread, fit, held_out_newest, here
+from triage.training.search import search
 
 __all__ = ["evaluate_bundle", "letters_of", "manifest_of", "train"]
 
@@ -67,6 +68,8 @@ def train(
     own_labels: bool = False,
     source: Path = Path("letters"),
     report: Report = lambda step, done, total: None,
+    try_settings: bool = False,
+    spread: Spread = here,
 ) -> dict[str, Any]:
     """Train, cross-validate, calibrate and write a bundle for the corpus's labels.
 
@@ -86,6 +89,10 @@ def train(
         Named in errors.
     report : callable
         Told the progress.
+    try_settings : bool
+        Take the best of several settings by cross-validation; see `triage.training.search`.
+    spread : callable
+        See `triage.training.fit.fit`.
 
     Returns
     -------
@@ -104,8 +111,16 @@ def train(
     analyses = [policy.analyser(petition) for petition in corpus.petitions]
     vectors = StaticVectors.load(shipped_vectors())
     letters = letters_of(analyses, plan)
-    fitted = fit(letters, {"category": labels}, corpus.groups, vectors, plan, report)
-    metrics = {"category": head_figures(fitted, "category", labels), "validation": validation(corpus, plan)}
+    tried: list[dict[str, Any]] = []
+    if try_settings:
+        plan, tried = search(letters, labels, corpus.groups, vectors, plan, report, spread)
+    fitted = fit(letters, {"category": labels}, corpus.groups, vectors, plan, report, spread)
+    metrics: dict[str, Any] = {
+        "category": head_figures(fitted, "category", labels),
+        "validation": validation(corpus, plan),
+    }
+    if tried:
+        metrics["settings"] = tried
     if any(corpus.times):
         head = fitted.model.heads["category"]
         order = np.argsort(np.array(corpus.times), kind="stable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -199,14 +200,15 @@ class _Watcher:
     def _stamp(self, name: str, part: Path | InputError) -> _Stamp | None:
         """Return what a file looks like now; None where it is empty, gone, or kept from us by who writes it."""
         try:
-            if isinstance(part, Path):
-                with open(part, "rb"):
-                    found = part.stat()
-                return _Stamp(found.st_size, found.st_mtime_ns) if found.st_size else None
             found = (self.folder / name).lstat()
-            return _Stamp(found.st_size, found.st_mtime_ns)
+            if isinstance(part, Path):
+                if not stat.S_ISREG(found.st_mode) or not found.st_size:
+                    return None
+                with open(part, "rb"):
+                    pass
         except OSError:
             return None
+        return _Stamp(found.st_size, found.st_mtime_ns)
 
 
 class _Letters:
@@ -222,7 +224,7 @@ class _Letters:
             return
         try:
             for item in read_all(self.part, columns, limits, self.inside):
-                self.faulty = self.faulty or (isinstance(item, InputError) and item.values["path"] == self.inside)
+                self.faulty = self.faulty or (isinstance(item, InputError) and str(item.values["path"]) == self.inside)
                 yield item
         except OSError as error:
             self.faulty, fault = True, error.strerror or type(error).__name__
