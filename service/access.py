@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from service.db.tables import Letter, LetterDepartment, LetterUnit
 from service.problems import Problem
+from service.units import MENTIONED, NOBODY, Belonging
 
-__all__ = ["PERMISSIONS", "ROLES", "Caller", "View", "readable", "view", "within_reach"]
+__all__ = ["PERMISSIONS", "ROLES", "Caller", "View", "grantable", "readable", "view", "within_reach"]
 
 PERMISSIONS = {
     "letters:read": "read letters, masked",
@@ -38,7 +39,24 @@ ROLES: dict[str, frozenset[str]] = {
     "analyst": _READ | {"letters:export", "jobs", "train", "models:write"},
     "administrator": frozenset({"statistics", "models:read", "models:write", "accounts", "webhooks", "audit"}),
 }
+# What an administrator hands to no machine: accusations and personal data are not theirs to open, and a key that
+# makes keys would outlive the person who made it.
+_KEPT_BACK = frozenset({"letters:sealed", "letters:reveal", "accounts"})
 View = Literal["whole", "stub", "nothing"]
+
+
+def grantable(permissions: frozenset[str]) -> frozenset[str]:
+    """Return the scopes that whoever has these permissions may give to a key.
+
+    An administrator sets machines up and may give what they lack themselves, except what opens accusations, personal
+    data and accounts; who reads accusations may give what they have; nobody else makes keys.
+    """
+    given: frozenset[str] = frozenset()
+    if "accounts" in permissions:
+        given |= PERMISSIONS.keys() - _KEPT_BACK
+    if "letters:sealed" in permissions:
+        given |= permissions - {"accounts"}
+    return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +75,7 @@ class Caller:
         Of the role, and of a key's scopes.
     department : str or None
         Sees only what is routed there; None sees all.
-    unit : str
+    belonging : Belonging
         The caller's own unit: letters that complain of it do not exist for the caller.
     session : str
         Hash of the session's cookie, empty for a key.
@@ -69,7 +87,7 @@ class Caller:
     role: str
     permissions: frozenset[str]
     department: str | None = None
-    unit: str = ""
+    belonging: Belonging = NOBODY
     session: str = ""
     csrf: str = ""
 
@@ -97,16 +115,28 @@ def within_reach(caller: Caller) -> ColumnElement[bool]:
     Regulations on Petition Work (2022) Art. 30, 44: nothing reaches the unit complained of.
     """
     conditions: list[ColumnElement[bool]] = [true()]
-    own = []
     if caller.department:
         part = exists().where(LetterDepartment.letter_id == Letter.id, LetterDepartment.department == caller.department)
         conditions.append(part)
-        own.append(LetterUnit.department == caller.department)
-    if caller.unit:
-        own.append(LetterUnit.name == caller.unit)
-    if own:
-        conditions.append(not_(exists().where(LetterUnit.letter_id == Letter.id, or_(*own))))
+    if caller.belonging:
+        conditions.append(not_(exists().where(LetterUnit.letter_id == Letter.id, _own(caller))))
     return and_(*conditions)
+
+
+def _own(caller: Caller) -> ColumnElement[bool]:
+    """Return the condition on units complained of that are the caller's."""
+    own, unit = caller.belonging, LetterUnit
+    ways: list[ColumnElement[bool]] = [unit.department.in_(sorted(own.departments))]
+    levels = [unit.level == own.level, unit.level == ""] if own.level else [true()]
+    accused = unit.kind != MENTIONED
+    # Accusations name many units, and ask those who read them to act: being named is no complaint of these.
+    counted = accused if caller.may("letters:sealed") and own.level != "village" else true()
+    ways += [and_(unit.name.contains(name, autoescape=True), or_(*levels), counted) for name in own.names]
+    if own.level:
+        ways.append(and_(unit.level == own.level, unit.name == ""))
+    if not caller.may("letters:sealed"):
+        ways += [and_(unit.name.contains(name, autoescape=True), not_(accused)) for name in own.aliases]
+    return or_(*ways)
 
 
 def readable(caller: Caller) -> ColumnElement[bool]:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from service import problems
+from service.accounts import first_start
 from service.bundles import Bundles
 from service.context import Service
 from service.db import Database, upgrade
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             bundles.start()
             ends.callback(bundles.stop)
             app.state.service = Service(settings, database, bundles)
+            _announce(app.state.service)
             yield
 
     app = FastAPI(
@@ -71,3 +73,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     return app
+
+
+def _announce(service: Service) -> None:
+    """Print the first administrator's link where there is no user yet; never into a log, which others read."""
+    if token := first_start(service):
+        settings = service.settings
+        told = {
+            "en": "First start. Set the administrator's password within 72 hours:",
+            "zh": "首次启动。请在 72 小时内打开以下链接设置管理员密码:",
+        }
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        print(f"{told[settings.lang]} http://{host}:{settings.port}/setup/{token}", flush=True)

@@ -6,17 +6,20 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from service.db.tables import AuditHead, AuditRow, now
+from service.problems import Problem
 
-__all__ = ["Fault", "append", "verify"]
+__all__ = ["Chain", "Fault", "append", "stamp", "verify", "walk"]
 
 _START = "0" * 64
 _BATCH = 5000
+_LOCK = 7_746_188  # any number of ours: two first rows must not be written at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,24 @@ class Fault:
     """The first row that does not stand as it was written."""
 
     seq: int
-    reason: str
+    reason: Literal["altered", "missing", "added"]
+
+    def problem(self) -> Problem:
+        """Return it as an error."""
+        return Problem(f"audit_{self.reason}", seq=self.seq)
+
+
+class Chain(NamedTuple):
+    """Rows that stand as they were written, the hash of the last of them, and what comes after them."""
+
+    rows: int
+    hash: str
+    fault: Fault | None
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment as rows hold it; later moments sort behind."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _hash(row: AuditRow) -> str:
@@ -56,13 +76,16 @@ def append(
         Codes and settings; never the text of a letter, a password or a key.
     """
     head = session.scalars(select(AuditHead).with_for_update()).one_or_none()
+    if head is None and session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        head = session.scalars(select(AuditHead).with_for_update()).one_or_none()
     if head is None:
         head = AuditHead(id=1, seq=0, hash=_START)
         session.add(head)
         session.flush()
     row = AuditRow(
         seq=head.seq + 1,
-        at=now().isoformat(timespec="milliseconds"),
+        at=stamp(now()),
         actor=actor,
         action=action,
         object=object,
@@ -77,23 +100,44 @@ def append(
 
 
 def verify(session: Session) -> tuple[int, Fault | None]:
-    """Walk the chain; return the number of rows and the first fault.
+    """Return the number of rows that stand as they were written and the first fault; see `walk`."""
+    chain = walk(session)
+    return chain.rows, chain.fault
+
+
+def walk(session: Session) -> Chain:
+    """Walk the chain while others may append to it.
 
     An altered row no longer has its hash, a removed one leaves a gap, and a chain cut at its end is shorter than its
     head says. Whoever can rewrite every row and the head leaves no trace: keep the last hash elsewhere.
     """
-    seq, previous = 0, _START
+    head, seq, previous = _head(session), 0, _START
     while True:
         rows = session.scalars(select(AuditRow).where(AuditRow.seq > seq).order_by(AuditRow.seq).limit(_BATCH)).all()
         for row in rows:
             if row.seq != seq + 1:
-                return seq, Fault(seq + 1, "missing")
-            if row.previous != previous or row.hash != _hash(row):
-                return seq, Fault(row.seq, "altered")
+                return Chain(seq, previous, Fault(seq + 1, "missing"))
+            if row.previous != previous or row.hash != _hash(row) or (row.seq == head.seq and row.hash != head.hash):
+                return Chain(seq, previous, Fault(row.seq, "altered"))
             seq, previous = row.seq, row.hash
         session.expunge_all()
-        if not rows:
-            break
-    head = session.scalars(select(AuditHead)).one_or_none()
-    ends = (head.seq, head.hash) if head else (0, _START)
-    return seq, None if ends == (seq, previous) else Fault(seq + 1, "missing")
+        if rows:
+            continue
+        if seq <= head.seq:
+            return Chain(seq, previous, None if seq == head.seq else Fault(seq + 1, "missing"))
+        earlier, head = head, _head(session)  # rows came in meanwhile
+        if head.seq == earlier.seq:
+            return Chain(earlier.seq, earlier.hash, Fault(head.seq + 1, "added"))
+        if seq == head.seq and previous != head.hash:
+            return Chain(seq, previous, Fault(seq, "altered"))
+
+
+class _Head(NamedTuple):
+    seq: int
+    hash: str
+
+
+def _head(session: Session) -> _Head:
+    # Columns, not the object: the session would give the one it read before.
+    row = session.execute(select(AuditHead.seq, AuditHead.hash)).one_or_none()
+    return _Head(row.seq, row.hash) if row else _Head(0, _START)

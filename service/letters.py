@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import uuid4
@@ -26,6 +26,7 @@ from service.db.tables import (
 )
 from service.masking import masked
 from service.problems import Problem
+from service.units import Complaint, complaints
 from triage import Decision, Petition, Triager
 
 __all__ = [
@@ -97,7 +98,7 @@ class Judged:
     title: str
     text: str
     sealed: bool
-    units: dict[str, str] = field(default_factory=dict)
+    units: tuple[Complaint, ...] = ()
 
 
 def judge(service: Service, triager: Triager, petitions: Sequence[Petition]) -> list[Decision]:
@@ -112,8 +113,7 @@ def _judged(triager: Triager, petition: Petition, decision: Decision) -> Judged:
     shown = masked(triager, petition, decision)
     record = decision.to_dict() | {"evidence": shown.evidence}
     sealed = triager.policy.taxonomy.natures[decision.nature].closed
-    accused = [item for item in decision.evidence if item.field == "accused"]
-    units = {item.note: item.id.partition("/")[2] for item in accused}
+    units = complaints(triager, shown.text, record, sealed)
     return Judged(petition, record, shown.title, shown.text, sealed, units)
 
 
@@ -204,7 +204,8 @@ def _stand(session: Session, triager: Triager, letter: Letter, judged: Judged) -
         if code
     )
     session.add_all(
-        LetterUnit(letter_id=letter.id, name=name[:200], department=code) for name, code in judged.units.items()
+        LetterUnit(letter_id=letter.id, kind=one.kind, level=one.level, department=one.department, name=one.name)
+        for one in judged.units
     )
     if letter.sealed:
         search.remove(session, letter.id)  # a search must not tell that it exists

@@ -26,6 +26,7 @@ _STATUS = {
     "wrong_password": 401,
     "forbidden": 403,
     "csrf": 403,
+    "no_session": 403,
     "not_found": 404,
     "no_bundle": 404,
     "method": 405,

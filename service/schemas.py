@@ -12,8 +12,8 @@ from service.letters import SOURCES
 from triage import Petition
 
 __all__ = [
-    "CorrectionIn", "DecisionIn", "LetterIn", "LetterOut", "LettersIn", "Page", "Status", "StubOut", "letter_out",
-    "petition_of",
+    "CorrectionIn", "DecisionIn", "LetterIn", "LetterOut", "LettersIn", "Page", "ReceiptOut", "Status", "StubOut",
+    "letter_out", "petition_of",
 ]  # fmt: skip
 
 Item = TypeVar("Item")
@@ -100,6 +100,13 @@ class StubOut(BaseModel):
     number: str
     received: date
     nature: str
+
+
+class ReceiptOut(BaseModel):
+    """What is left to tell who entered or decided a letter that is not theirs to see."""
+
+    number: str
+    received: date
 
 
 class LetterOut(BaseModel):

@@ -11,10 +11,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import select
 
-from service.access import ROLES, Caller
+from service.access import ROLES, Caller, grantable
 from service.context import Service, ServiceNow
 from service.db.tables import Account, Key, LoginSession, now
 from service.problems import Problem
+from service.units import belonging
 
 __all__ = ["COOKIE", "CSRF_HEADER", "KEY_PREFIX", "CallerNow", "caller_of", "digest", "new_secret"]
 
@@ -66,15 +67,18 @@ def _by_key(service: Service, token: str) -> Caller | None:
         ).one_or_none()
     if row is None or not row.Account.active or (row.Key.expires and row.Key.expires <= now()):
         return None
-    key: Key = row.Key
+    key, owner = row.Key, row.Account
+    # A key does no more than its owner could have it do today.
+    role = ROLES[owner.role]
+    department = owner.department or key.department
     return Caller(
         id=f"key:{key.id}",
         name=f"key:{key.id} {key.name}",
         account=key.account_id,
         role="key",
-        permissions=frozenset(key.scopes),
-        department=key.department,
-        unit=key.unit,
+        permissions=frozenset(key.scopes) & (role | grantable(role)),
+        department=department,
+        belonging=belonging(service.triager, department, (key.unit, owner.unit)),
     )
 
 
@@ -102,7 +106,7 @@ def _by_session(service: Service, cookie: str) -> Caller | None:
         role=account.role,
         permissions=ROLES[account.role],
         department=account.department,
-        unit=account.unit,
+        belonging=belonging(service.triager, account.department, (account.unit,)),
         session=hashed,
         csrf=row.LoginSession.csrf,
     )

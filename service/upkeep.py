@@ -154,7 +154,7 @@ def restore(
     with database.read() as session:
         _, fault = audit.verify(session)
     if fault:
-        raise Problem("audit_broken", seq=fault.seq, reason=fault.reason)
+        raise fault.problem()
     return dict(manifest["rows"])
 
 

@@ -187,13 +187,15 @@ class LetterDepartment(Base):
 
 
 class LetterUnit(Base):
-    """A unit that a letter complains of: its users never see the letter."""
+    """A unit that a letter complains of: its users never see the letter; see `service.units.Complaint`."""
 
     __tablename__ = "letter_units"
 
     letter_id: Mapped[int] = mapped_column(ForeignKey("letters.id", ondelete="CASCADE"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(200), primary_key=True)
-    department: Mapped[str] = mapped_column(String(60), default="")
+    kind: Mapped[str] = mapped_column(String(80), primary_key=True)
+    level: Mapped[str] = mapped_column(String(20))
+    department: Mapped[str] = mapped_column(String(60))
+    name: Mapped[str] = mapped_column(Text)
 
 
 class Suggestion(Base):

@@ -8,12 +8,13 @@ from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response, UploadFile
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import audit
-from service.access import Caller, view
+from service.access import Caller, readable, view
 from service.context import Service, ServiceNow
 from service.db.tables import AuditRow, ClerkDecision, Letter, Suggestion
 from service.filters import FiltersNow, chosen
@@ -29,13 +30,14 @@ from service.schemas import (
     LetterOut,
     LettersIn,
     Page,
+    ReceiptOut,
     StubOut,
     Text,
     letter_out,
     petition_of,
 )
 from service.security import CallerNow
-from service.uploads import MOST, day_of, readings, temporary
+from service.uploads import MOST, entry_of, readings, temporary
 from triage import InputError, TriageError, Triager
 
 __all__ = ["Id", "out", "router", "seen"]
@@ -48,7 +50,7 @@ IfMatch = Annotated[str, Header(alias="If-Match", description='The letter\'s ETa
 class Entered(BaseModel):
     """Letters that were entered, and those that were not."""
 
-    letters: list[LetterOut | StubOut]
+    letters: list[LetterOut | StubOut | ReceiptOut]
     rejects: list[Reject]
 
 
@@ -117,22 +119,49 @@ def seen(session: Session, caller: Caller, number: int, change: bool = False) ->
     return letter
 
 
+def _left(session: Session, caller: Caller, letter: Letter) -> LetterOut | StubOut | ReceiptOut:
+    """Return what a caller sees of a letter after entering or changing it: it may have gone out of sight."""
+    if view(session, caller, letter) == "nothing":
+        return ReceiptOut(number=letter.number, received=letter.received)
+    return out(caller, letter)
+
+
+def _again(service: Service, caller: Caller, once: OnceNow) -> Response | None:
+    """Return the answer to the same request sent before, without the letters that have gone out of sight since."""
+    earlier = once.earlier()
+    if earlier is None:
+        return None
+    told = json.loads(bytes(earlier.body))
+    entered = told.get("letters", [told])
+    numbers = {one["number"] for one in entered}
+    named = select(Letter).where(Letter.number.in_(numbers))
+    with service.database.read() as session:
+        if set(session.scalars(named.where(readable(caller)).with_only_columns(Letter.number))) == numbers:
+            return earlier
+        left = {one.number: _left(session, caller, one).model_dump(mode="json") for one in session.scalars(named)}
+    shown = [left[one["number"]] for one in entered]
+    body = told | {"letters": shown} if "letters" in told else shown[0]
+    return JSONResponse(body, earlier.status_code, {"Idempotent-Replay": "true"})
+
+
 def _entry(letter: LetterIn) -> Entry:
     return Entry(petition_of(letter), letter.received or date.today(), letter.source)
 
 
-@router.post("", status_code=201, response_model=LetterOut | StubOut)
+@router.post("", status_code=201, response_model=LetterOut | StubOut | ReceiptOut)
 def enter_letter(letter: LetterIn, service: ServiceNow, caller: CallerNow, once: OnceNow) -> Response:
     """Judge one letter and put it into the register."""
     caller.need("letters:write")
-    if earlier := once.earlier():
+    if earlier := _again(service, caller, once):
         return earlier
     entry, triager = _entry(letter), service.triager
     decisions = judge(service, triager, [entry.letter])
 
-    def work(session: Session) -> tuple[LetterOut | StubOut, dict[str, str]]:
+    def work(session: Session) -> tuple[LetterOut | StubOut | ReceiptOut, dict[str, str]]:
         (made,) = enter(service, session, triager, caller.name, [entry], decisions)
-        return out(caller, made), {"ETag": _etag(made), "Location": f"/v1/letters/{made.id}"}
+        shown = _left(session, caller, made)
+        seen = not isinstance(shown, ReceiptOut)
+        return shown, {"ETag": _etag(made), "Location": f"/v1/letters/{made.id}"} if seen else {}
 
     return once.do(work)
 
@@ -153,12 +182,12 @@ def enter_file(file: UploadFile, service: ServiceNow, caller: CallerNow, once: O
         for item in readings(service, path):
             if len(found) == MOST:
                 raise Problem("too_many", allowed=MOST)
-            found.append(item if isinstance(item, InputError) else Entry(item.petition, day_of(item), "other"))
+            found.append(item if isinstance(item, InputError) else entry_of(item))
     return _enter(service, caller, once, found)
 
 
 def _enter(service: Service, caller: Caller, once: OnceNow, found: list[Entry | TriageError]) -> Response:
-    if earlier := once.earlier():
+    if earlier := _again(service, caller, once):
         return earlier
     triager = service.triager
     judged = judge_each(service, triager, [one.letter if isinstance(one, Entry) else one for one in found])
@@ -171,7 +200,7 @@ def _enter(service: Service, caller: Caller, once: OnceNow, found: list[Entry | 
     def work(session: Session) -> tuple[Entered, dict[str, str]]:
         entries, decisions = [entry for entry, _ in pairs], [decision for _, decision in pairs]
         made = enter(service, session, triager, caller.name, entries, decisions)
-        return Entered(letters=[out(caller, one) for one in made], rejects=rejects(service, judged)), {}
+        return Entered(letters=[_left(session, caller, one) for one in made], rejects=rejects(service, judged)), {}
 
     return once.do(work)
 
@@ -249,10 +278,10 @@ def preview_decision(letter_id: Id, decision: DecisionIn, service: ServiceNow, c
     return PreviewOut(decision=judged.decision, changes=changes)
 
 
-@router.post("/{letter_id}/decision", response_model=LetterOut | StubOut)
+@router.post("/{letter_id}/decision", response_model=LetterOut | StubOut | ReceiptOut)
 def decide_letter(
     letter_id: Id, decision: DecisionIn, match: IfMatch, service: ServiceNow, caller: CallerNow, response: Response
-) -> LetterOut | StubOut:
+) -> LetterOut | StubOut | ReceiptOut:
     """Accept a letter as it stands or correct it: department, channel and dates follow in the same transaction."""
     caller.need("letters:decide")
     triager = service.triager
@@ -262,8 +291,9 @@ def decide_letter(
     with service.database.write() as session:
         letter = _unchanged(seen(session, caller, letter_id, change=True), match)
         decide(session, triager, caller.name, letter, _corrections(decision), judged, decision.note)
+        session.flush()
         response.headers["ETag"] = _etag(letter)
-        return out(caller, letter)
+        return _left(session, caller, letter)
 
 
 @router.post("/{letter_id}/answer", response_model=LetterOut)

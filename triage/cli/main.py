@@ -25,6 +25,7 @@ COMMANDS = {
     "backup": ("copy the register", "备份登记簿"),
     "restore": ("put a copy of the register back", "恢复登记簿备份"),
     "retain": ("anonymise letters that were answered long ago", "将办结已久的信件匿名化"),
+    "audit": ("check that the register's audit is whole", "校验登记簿审计记录是否完整"),
 }
 
 

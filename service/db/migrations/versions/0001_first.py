@@ -217,10 +217,12 @@ def upgrade() -> None:
     op.create_table(
         "letter_units",
         sa.Column("letter_id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=80), nullable=False),
+        sa.Column("level", sa.String(length=20), nullable=False),
         sa.Column("department", sa.String(length=60), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["letter_id"], ["letters.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("letter_id", "name"),
+        sa.PrimaryKeyConstraint("letter_id", "kind"),
     )
     op.create_table(
         "suggestions",
@@ -256,6 +258,36 @@ def upgrade() -> None:
             " words tsvector NOT NULL)"
         )
         op.execute("CREATE INDEX letter_words_gin ON letter_words USING gin (words)")
+    _append_only()
+
+
+def _append_only() -> None:
+    """Let the database itself refuse what would alter the audit, whoever sends it."""
+    if op.get_bind().dialect.name == "sqlite":
+        refuse = "BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"
+        for change in ("UPDATE", "DELETE"):
+            op.execute(f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit {refuse}")
+        # INSERT OR REPLACE removes a row without a DELETE trigger.
+        op.execute(
+            "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit"
+            f" WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq) {refuse}"
+        )
+        op.execute(f"CREATE TRIGGER audit_head_stays BEFORE DELETE ON audit_head {refuse}")
+        op.execute(f"CREATE TRIGGER audit_head_grows BEFORE UPDATE ON audit_head WHEN NEW.seq <> OLD.seq + 1 {refuse}")
+        return
+    op.execute(
+        "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'the audit is append-only'; END $$"
+    )
+    refuse = "EXECUTE FUNCTION audit_refuse()"
+    op.execute(f"CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE ON audit FOR EACH ROW {refuse}")
+    op.execute(f"CREATE TRIGGER audit_whole BEFORE TRUNCATE ON audit FOR EACH STATEMENT {refuse}")
+    op.execute(f"CREATE TRIGGER audit_head_stays BEFORE DELETE ON audit_head FOR EACH ROW {refuse}")
+    op.execute(f"CREATE TRIGGER audit_head_whole BEFORE TRUNCATE ON audit_head FOR EACH STATEMENT {refuse}")
+    op.execute(
+        "CREATE TRIGGER audit_head_grows BEFORE UPDATE ON audit_head FOR EACH ROW"
+        f" WHEN (NEW.seq <> OLD.seq + 1) {refuse}"
+    )
 
 
 def downgrade() -> None:
@@ -281,3 +313,5 @@ def downgrade() -> None:
         "accounts",
     ):
         op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_refuse()")
