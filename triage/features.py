@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,8 @@ __all__ = [
     "Featuriser",
     "StaticVectors",
     "block_words",
-    "is_wordlike",
     "single_words",
+    "wordlike",
 ]
 
 Floats = NDArray[np.float32]
@@ -43,12 +43,10 @@ SIGNS = "signs"  # not the letter's words but what rules saw in it; given from o
 
 
 def _useful(words: Iterable[str]) -> list[str]:
-    known = is_wordlike
-    return [word for word in words if known(word)]
+    return list(filter(wordlike, words))
 
 
-@lru_cache(maxsize=1 << 17)
-def is_wordlike(word: str) -> bool:
+def wordlike(word: str) -> bool:
     """Tell a word from a mark or a figure."""
     return _WORDLIKE.search(word) is not None
 
@@ -451,9 +449,14 @@ class Featuriser:
         raise IndexError(column)
 
     @property
+    def word_parts(self) -> list[WordBlock]:
+        """The fitted blocks of words."""
+        return [part for part in self.parts_ if isinstance(part, WordBlock)]
+
+    @property
     def first(self) -> WordBlock | StaticBlock:
         """The block that tells known words from others: the first of words, else the first."""
-        return next((part for part in self.parts_ if isinstance(part, WordBlock)), self.parts_[0])
+        return next(iter(self.word_parts), self.parts_[0])
 
     def known_share(self, letter: Mapping[str, Sequence[str]]) -> float:
         """Return the share of a letter's different single words that the first word block, else the table, knows."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from triage.features import SIGNS, Featuriser, Floats, StaticBlock, WordBlock, block_words, is_wordlike
+from triage.features import SIGNS, Featuriser, Floats, StaticBlock, WordBlock, block_words, wordlike
 from triage.text import Analysis
 
 __all__ = ["Reading", "Vocabulary"]
@@ -85,32 +85,31 @@ class Vocabulary:
 
     def __init__(self, featuriser: Featuriser) -> None:
         self._featuriser = featuriser
-        words: dict[str, None] = dict.fromkeys(_MARKS)
-        paired: list[str] = []
+        paired = next((part.words_ for part in featuriser.word_parts if part.block == "word"), [])
+        columns = [column for column, word in enumerate(paired) if word.count(" ") == 1]
+        halves = " ".join([paired[column] for column in columns]).split(" ") if columns else []
+        words: dict[str, None] = dict.fromkeys((*_MARKS, *halves))
         for part in featuriser.parts_:
             own = part.known_words
-            if part.block == "word" and isinstance(part, WordBlock):
-                paired = own
-                own = [half for word in paired for half in word.split(" ")]
-            words.update(dict.fromkeys(own))
+            words.update(dict.fromkeys([word for word in own if " " not in word] if own is paired else own))
         self._size = len(words)
         self._number = dict(zip(words, range(self._size), strict=True))
         self._kinds = _kinds(words)
         self._tables = [self._table(part.known_words) for part in featuriser.parts_]
-        number = self._number.get
-        halves = [word.partition(" ") for word in paired]
-        # Single words have no second half and a key below 0.
-        keys = np.array([number(first, -1) << _PAIR | number(second, -1) for first, _, second in halves], np.int64)
-        self._pair_columns = np.argsort(keys)[np.count_nonzero(keys < 0) :]
-        self._pair_keys = keys[self._pair_columns]
+        numbers = self._numbers(halves, -1)
+        keys = numbers[::2] << _PAIR | numbers[1::2]
+        order = np.argsort(keys)
+        self._pair_keys, self._pair_columns = keys[order], np.array(columns, np.int64)[order]
 
     def _table(self, words: Sequence[str]) -> NDArray[np.int32]:
         """Return the place of each numbered word among some, -1 for all others and at the end."""
         found = np.full(self._size + 1, -1, np.int32)
-        numbers = np.fromiter(map(self._number.get, words, repeat(self._size)), np.int64, len(words))
-        found[numbers] = np.arange(len(words))
+        found[self._numbers(words, self._size)] = np.arange(len(words))
         found[-1] = -1
         return found
+
+    def _numbers(self, words: Sequence[str], unknown: int) -> Ints:
+        return np.fromiter(map(self._number.get, words, repeat(unknown)), np.int64, len(words))
 
     def __call__(
         self, analyses: Sequence[Analysis], signs: Sequence[Sequence[str]], wanted: Collection[str] | None = None
@@ -169,7 +168,7 @@ class Vocabulary:
             elif block not in _CUT:
                 lists[block] = signs if block == SIGNS else [block_words(analysis, block) for analysis in analyses]
         texts = list(chain.from_iterable(chain.from_iterable(lists.values())))
-        words = np.fromiter(map(self._number.get, texts, repeat(-1)), np.int64, len(texts))
+        words = self._numbers(texts, -1)
         strange: dict[str, int] = {}
         unknown = np.flatnonzero(words < 0)
         words[unknown] = [strange.setdefault(texts[place], self._size + len(strange)) for place in unknown.tolist()]
@@ -207,7 +206,7 @@ class Vocabulary:
 
 
 def _kinds(words: Iterable[str]) -> NDArray[np.int8]:
-    return np.array([_USEFUL * is_wordlike(word) | _SPACED * (" " in word) for word in words], np.int8)
+    return np.array([_USEFUL * wordlike(word) | _SPACED * (" " in word) for word in words], np.int8)
 
 
 def _inside(analyses: Sequence[Analysis], block: str, total: int) -> Mask:

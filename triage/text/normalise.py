@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -69,6 +69,13 @@ def lower_keep_length(text: str) -> str:
     return "".join(low if len(low := char.lower()) == 1 else char for char in text)
 
 
+def _ranges(chars: Sequence[str]) -> str:
+    """Return rising characters as ranges of a character class, which compile sooner than each alone."""
+    cuts = [place for place in range(1, len(chars)) if ord(chars[place]) != ord(chars[place - 1]) + 1]
+    edges = zip([0, *cuts], [*cuts, len(chars)], strict=True)
+    return "".join(f"{re.escape(chars[first])}-{re.escape(chars[last - 1])}" for first, last in edges)
+
+
 @cache
 def _tables() -> tuple[dict[int, str], dict[str, str]]:
     """Return the table of one-to-one foldings and that of characters which become none or several."""
@@ -120,7 +127,7 @@ class Normaliser:
         # Few letters need more than their marks in half width: no edit but at other characters and at these words.
         plain = (chr(code) for code in (10, *range(0x21, 0x7F), *map(ord, "‘’“”、。《》"), *range(0x4E00, 0xA000)))
         kept = [char for char in plain if ord(char) not in self._single and char not in self._needs_rare]
-        self._unusual = re.compile(f"[^{re.escape(''.join(kept))}]")
+        self._unusual = re.compile(f"[^{_ranges(kept)}]")
         self._words = Automaton([*self._misspellings, *(2 * mark for mark in (*_MARKS, "\n")), "_x000D_"])
 
     def __call__(self, raw: str) -> Normalised:
