@@ -1,11 +1,12 @@
 # demo: triage the sample letters.  test: everything.  quick: without the slow ones.  bundle: models/base from data/.
+# bench: every figure of docs/performance.md, ten minutes; MILLION=1 for a million letters, half an hour.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 TEST_STAMP = $(VENV)/.installed-test
 
-.PHONY: demo test quick bundle lint clean
+.PHONY: demo test quick bundle lint bench clean
 
 demo: $(STAMP)
 	@$(BIN)/triage classify data/samples/letters.csv --format table
@@ -26,6 +27,10 @@ lint: $(TEST_STAMP)
 	@$(BIN)/ruff check triage service tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+bench: $(TEST_STAMP)
+	@$(BIN)/python tests/bench/bench.py $(if $(MILLION),--million)
+	@$(BIN)/python docs/figures.py
 
 bundle: $(STAMP)
 	@$(BIN)/python -m triage.training.base

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -72,8 +73,8 @@ def ask(index: SimilarIndex, entries: list[Entry]) -> tuple[list[tuple[float, fl
     return times, copies
 
 
-def main(count: int) -> None:
-    """Print one aligned table."""
+def measure(count: int) -> dict[str, Any]:
+    """Return rates, times and memory of an index of so many letters."""
     policy = SimilarPolicy.from_toml(read_toml(DATA / "taxonomy" / "similar.toml"))
     pool, rng = sentences(), random.Random(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -98,25 +99,46 @@ def main(count: int) -> None:
             times, copies = ask(index, known + fresh)
             held = resident() - before
             size = sum(file.stat().st_size for file in path.parent.iterdir()) / 1e6
-    clock, processor = (
-        " / ".join(f"{value:.1f}" for value in np.percentile(column, [50, 95, 100]))
-        for column in zip(*times, strict=True)
-    )
+    clock, processor = (np.percentile(column, [50, 95, 100]).tolist() for column in zip(*times, strict=True))
+    return {
+        "letters": count + len(single),
+        "many_per_second": many,
+        "single_per_second": one,
+        "file_mb": size,
+        "first_seconds": load,
+        "clock_ms": clock,
+        "processor_ms": processor,
+        "index_mb": held,
+        "process_mb": peak(),
+        "copies": copies,
+        "copies_asked": len(known),
+    }
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print one aligned table."""
+    clock, processor = (" / ".join(f"{value:.1f}" for value in found[name]) for name in ("clock_ms", "processor_ms"))
     rows = [
-        ("letters in the index", f"{count + len(single):,}"),
-        ("insertions a second, add_many", f"{many:,.0f}"),
-        ("insertions a second, add, one by one", f"{one:,.0f}"),
-        ("file, MB", f"{size:,.0f}"),
-        ("first question after opening, s", f"{load:.2f}"),
+        ("letters in the index", f"{found['letters']:,}"),
+        ("insertions a second, add_many", f"{found['many_per_second']:,.0f}"),
+        ("insertions a second, add, one by one", f"{found['single_per_second']:,.0f}"),
+        ("file, MB", f"{found['file_mb']:,.0f}"),
+        ("first question after opening, s", f"{found['first_seconds']:.2f}"),
         ("question, ms: median / 95 % / longest", clock),
         ("the same, processor time", processor),
-        ("memory of the index, MB", f"{held:,.0f}"),
-        ("memory of the whole process, highest MB", f"{peak():,.0f}"),
-        ("letters with slips found as copies", f"{copies} of {len(known)}"),
+        ("memory of the index, MB", f"{found['index_mb']:,.0f}"),
+        ("memory of the whole process, highest MB", f"{found['process_mb']:,.0f}"),
+        ("letters with slips found as copies", f"{found['copies']} of {found['copies_asked']}"),
     ]
     for name, value in rows:
         print(f"{name:42}{value:>22}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    arguments = sys.argv[1:]
+    numbers = [int(word) for word in arguments if word.isdigit()] or [100_000]
+    result = measure(numbers[0])
+    if "--json" in arguments:
+        print(json.dumps(result))
+    else:
+        show(result)

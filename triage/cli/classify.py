@@ -43,12 +43,12 @@ def options(command: argparse.ArgumentParser, zh: bool) -> None:
 
 def petitions(arguments: argparse.Namespace) -> Iterator[Petition]:
     """Yield the letters that the argument names."""
-    from triage.intake import read_letters
-
     path = is_file(arguments.letter)
     if arguments.letter == "-":
         yield Petition(body=sys.stdin.buffer.read().decode("utf-8", errors="replace"), title=arguments.title)
     elif path is not None:
+        from triage.intake import read_letters
+
         yield from read_letters(path, columns(arguments))
     else:
         yield Petition(body=arguments.letter, title=arguments.title)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 from collections.abc import Iterator
@@ -47,7 +48,9 @@ def load(arguments: argparse.Namespace) -> Triager:
     """Load the triager that the options name."""
     from triage.engine import Triager
 
-    return Triager.load(arguments.model, arguments.data, arguments.lang)
+    triager = Triager.load(arguments.model, arguments.data, arguments.lang)
+    gc.freeze()  # it stays to the end: no collection of rubbish need walk its words again
+    return triager
 
 
 def columns(arguments: argparse.Namespace) -> Columns:
