@@ -87,6 +87,9 @@ class Away:
         self.log.append("back")
         return [str(len(self.chunk))]
 
+    def cancel(self) -> None:
+        self.log.append("dropped")
+
 
 def test_few_chunks_are_away_and_they_come_back_in_order() -> None:
     log: list[str] = []
@@ -98,6 +101,15 @@ def test_few_chunks_are_away_and_they_come_back_in_order() -> None:
     sizes = [[letter(0)] * n for n in (3, 1, 2, 5)]
     assert list(in_order(submit, iter(sizes), lambda: 2)) == [["3"], ["1"], ["2"], ["5"]]
     assert log == ["away", "away", "back", "away", "back", "away", "back", "back"]
+
+
+def test_what_is_away_when_a_run_ends_is_dropped() -> None:
+    log: list[str] = []
+    sizes = [[letter(0)]] * 5
+    found = in_order(lambda chunk: Away(chunk, log), iter(sizes), lambda: 3)
+    next(found)
+    found.close()
+    assert log == ["back", "dropped", "dropped"]
 
 
 def test_what_was_read_before_a_fault_comes_back() -> None:
@@ -188,7 +200,7 @@ def test_a_worker_with_another_policy_is_refused(clerk: Triager, own_home: Path,
 def test_a_run_does_not_go_on_with_another_policy(
     own_home: Path, tiny_bundle: Path, source: Path, columns: Columns, tmp_path: Path
 ) -> None:
-    def stop(triager: Triager, chunks: Iterator[Chunk]) -> Iterator[list[str]]:
+    def stop(triager: Triager, chunks: Iterator[Chunk]) -> local.Judged:
         yield from alone(triager, islice(chunks, 1))
         raise KeyboardInterrupt
 

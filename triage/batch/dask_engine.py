@@ -6,14 +6,15 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib.util import find_spec
 from itertools import count
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from triage.batch.local import Lines, Pending, deaf, in_order
+from triage.batch.local import Judged, Pending, deaf, in_order
 from triage.batch.work import Chunk, Recipe, judge_chunk, triager_of
 from triage.engine import Triager
 from triage.errors import BundleError, InputError
@@ -42,7 +43,7 @@ class Dask:
         self.scheduler = scheduler
         self.workers = workers
 
-    def __call__(self, triager: Triager, chunks: Iterator[Chunk]) -> Iterator[Lines]:
+    def __call__(self, triager: Triager, chunks: Iterator[Chunk]) -> Judged:
         """Yield the lines of each chunk in order."""
         recipe, run, numbers = Recipe.of(triager), uuid4().hex, count()
         with cluster(self.scheduler, self.workers) as client:
@@ -56,7 +57,8 @@ class Dask:
 
             try:
                 client.register_plugin(_loader(recipe), name=f"triage-{recipe.mark}-{recipe.lang}")
-                yield from in_order(submit, chunks, _Room(client))
+                with closing(in_order(submit, chunks, _Room(client))) as judged:
+                    yield from judged
             except (KilledWorker, FutureCancelledError, CommClosedError):
                 raise InputError("worker_lost") from None
             except ImportError as error:
@@ -118,7 +120,7 @@ def cluster(scheduler: str | None = None, workers: int | None = None) -> Iterato
         where: dict[str, Any]
         if scheduler is None:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="triage-", ignore_cleanup_errors=True))
-            with deaf():
+            with deaf(resource_tracker):
                 local = LocalCluster(
                     n_workers=workers, threads_per_worker=1, dashboard_address=None, local_directory=scratch,
                     silence_logs=logging.CRITICAL,

@@ -98,13 +98,14 @@ def _run(
     }
     journal = Journal(beside(output, "part"), about, output)
     before = done = journal.open(resume)
-    rejected = journal.rejects
+    rejected, kept = journal.rejects, done > 0
     report(done, rejected)
     try:
         for _ in islice(letters, done):
             pass
-        with closing(engine(triager, chunks(letters))) as judged:  # type: ignore[type-var]
+        with closing(engine(triager, chunks(letters))) as judged:
             for lines in judged:
+                kept = True
                 journal.append(lines)
                 done += len(lines)
                 rejected += sum(map(is_reject, lines))
@@ -113,7 +114,7 @@ def _run(
             journal.sync()
     except BaseException:
         journal.close()
-        if not done:  # nothing was judged: nothing to go on with
+        if not kept:  # nothing was judged: nothing to go on with
             journal.path.unlink()
         raise
     journal.close()
