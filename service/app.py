@@ -8,7 +8,7 @@ from contextlib import ExitStack, asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from service import problems
+from service import problems, web
 from service.accounts import first_start
 from service.bundles import Bundles
 from service.context import Service
@@ -77,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _announce(service: Service) -> None:
     """Print the first administrator's link where there is no user yet; never into a log, which others read."""
+    web.install(app)
     if token := first_start(service):
         settings = service.settings
         told = {
