@@ -23,6 +23,7 @@ _FILE = "facts.toml"
 # How far from an anchor its neighbours are read; patterns are matched inside the sentence only.
 _WINDOW = 40
 _NO_LIMIT = 10**9
+_ENGLISH_UNITS = ("人", "户")  # what a number of persons, of households counts as
 _ROLES = ("signed", "petitioners", "background")
 
 
@@ -262,7 +263,8 @@ class FactFinder:
                     sub.integer("above", 0, _NO_LIMIT, 0),
                 )
             )
-        self._count_rules = tuple(rules)
+        units = {*table.words("units"), *_ENGLISH_UNITS}
+        self._count_rules = {unit: [rule for rule in rules if not rule.units or unit in rule.units] for unit in units}
 
     def _read_money(self, table: PolicyTable) -> None:
         table.only("units", "owed", "smallest")
@@ -387,7 +389,7 @@ class FactFinder:
         for match in self._english.finditer(lowered):
             number = parse(match.group(1))
             if number:
-                unit = "户" if match.group(2) in self._english_households else "人"
+                unit = _ENGLISH_UNITS[match.group(2) in self._english_households]
                 yield _Count(match.start(1), match.end(), number.value, unit, not number.approximate)
 
     def _petitioners(self, reading: _Reading, counts: Sequence[_Count]) -> _People:
@@ -414,8 +416,8 @@ class FactFinder:
 
     def _role(self, reading: _Reading, count: _Count) -> str:
         first, last = reading.sentences.around(count.start)
-        for rule in self._count_rules:
-            if (rule.units and count.unit not in rule.units) or not rule.above <= count.value < rule.below:
+        for rule in self._count_rules[count.unit]:
+            if not rule.above <= count.value < rule.below:
                 continue
             if rule.after and not rule.after.match(reading.lowered, count.end, min(last, count.end + _WINDOW)):
                 continue

@@ -79,10 +79,14 @@ class ChineseNames:
         )  # fmt: skip
         singles, compound = table.text("surnames"), table.words("compound", shortest=2)
         self._surname = re.compile(f"{any_of(compound)}|{any_char(singles)}")
-        self._begin = re.compile(any_char(singles + "".join(word[0] for word in compound)))
         self._singles = frozenset(singles)
         longest_first = sorted(compound, key=len, reverse=True)
         self._compounds = {word[0]: [own for own in longest_first if own[0] == word[0]] for word in compound}
+        self._firsts = self._singles | self._compounds.keys()
+        # Before two characters that names are made of, behind a mark that may follow "name", or perhaps a compound.
+        first, usual = any_char("".join(sorted(self._firsts))), any_char(table.text("common_given"))
+        double = any_char("".join(self._compounds))
+        self._likely = re.compile(f"{first}(?:(?={usual}{{2}})|(?<={any_char(_LINKS)}.)|(?<={double}))")
         self._weak = frozenset(table.text("weak"))
         self._particles = frozenset(table.text("particles"))
         self._common = frozenset(table.text("common_given"))
@@ -159,34 +163,23 @@ class ChineseNames:
 
     def _surnames(self, view: str) -> Iterator[Span]:
         """Yield the surnames that have any of what a name needs: a word beside it, or a usual given name."""
-        before, behind = set(), set()
+        starts = {match.start() for match in self._likely.finditer(view)}
         for number, start, end in self._beside(view):
-            if number < self._cues:
-                before.add(end)
-            else:
-                # Titles follow a surname, other words also a given name of one or two characters.
-                behind |= {start, start - 1, start - 2}
-        common, last = self._common, 0
-        for match in self._begin.finditer(view):
-            start, middle = match.span()
-            if start < last:
+            # Titles follow a surname, other words also a given name of one or two characters.
+            starts |= {end} if number < self._cues else {start - 1, start - 2, start - 3}
+        last = 0
+        for start in sorted(starts):
+            first = view[start : start + 1]
+            if start < last or first not in self._firsts:
                 continue
-            if match.group() in self._compounds:
-                middle += self._rest(view, start)
-            last = middle
-            given = view[middle : middle + 2]
-            if (
-                middle in behind
-                or start in before
-                or view[start - 1 : start] in _LINKS
-                or (len(given) == 2 and given[0] in common and given[1] in common)
-            ) and middle > start:
-                yield start, middle
+            last = start + (self._length(view, start) if first in self._compounds else 1)
+            if last > start:
+                yield start, last
 
-    def _rest(self, view: str, start: int) -> int:
-        """Return how much longer than a character the surname is; -1 if the one character is none."""
+    def _length(self, view: str, start: int) -> int:
+        """Return how long the surname at a place is; 0 if it is only the first half of one."""
         compound = next((word for word in self._compounds[view[start]] if view.startswith(word, start)), "")
-        return len(compound or view[start] * (view[start] in self._singles)) - 1
+        return len(compound) or int(view[start] in self._singles)
 
     def _name(self, view: str, start: int, middle: int) -> Found | None:
         """Return the name whose surname is ``view[start:middle]``."""
