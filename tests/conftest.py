@@ -154,6 +154,7 @@ superiors = ["labour"]
 acts = ["贪污"]
 loose_acts = ["不作为"]
 reports = "举报"
+loose_reports = "投诉"
 addressed = "请"
 denied = "没有"
 

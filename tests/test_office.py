@@ -189,6 +189,7 @@ def test_who_is_accused(text, kinds):
         ("镇政府强拆我家房子", ["township"]),
         ("派出所民警殴打我", ["township/public_security"]),
         ("卫健局不作为", ["county/health"]),
+        ("投诉卫健局办证太慢", ["county/health"]),
     ],
 )
 def test_a_complaint_about_service_bars_nobody_unless_it_is_an_accusation(text, kinds):

@@ -61,12 +61,12 @@ class AccusedFinder:
 
     def __init__(self, policy: Mapping[str, Any], departments: Iterable[str] | None = None) -> None:
         root = PolicyTable(policy, _FILE)
-        root.only("schema_version", "superiors", "acts", "loose_acts", "reports", "addressed", "denied", "unit")
+        root.only("schema_version", "superiors", "acts", "loose_acts", "reports", "loose_reports", "addressed", "denied", "unit")
         if root.integer("schema_version", 1, 99) != SCHEMA_VERSION:
             root.fault("schema_version", f"must be {SCHEMA_VERSION}")
         acts, loose = root.words("acts", shortest=2), root.words("loose_acts", shortest=2)
-        self._reports, self._addressed, self._denied = (
-            _ending(root, key) for key in ("reports", "addressed", "denied")
+        self._reports, self._loose_reports, self._addressed, self._denied = (
+            _ending(root, key) for key in ("reports", "loose_reports", "addressed", "denied")
         )
         known = None if departments is None else frozenset(departments)
         self._superiors = root.words("superiors")
@@ -93,7 +93,7 @@ class AccusedFinder:
             The letter; `Accused.span` counts its characters.
         accusation : bool
             It is known to be an accusation: the first unit that is not just asked or told counts too, whatever is said
-            of it, and so do the policy's ``loose_acts``.
+            of it, and so do the policy's ``loose_acts`` and ``loose_reports``.
         """
         lowered = lower_keep_length(text)
         units = _longest(self._units.scan(lowered))
@@ -122,13 +122,15 @@ class AccusedFinder:
             code for code in self._superiors if code not in barred
         )
 
-    def _accused(self, lowered: str, units: list[Hit[str]], acts: list[Hit[str]], first: bool) -> Iterator[Hit[str]]:
+    def _accused(self, lowered: str, units: list[Hit[str]], acts: list[Hit[str]], accusation: bool) -> Iterator[Hit[str]]:
         """Yield the unit that each act is told of, and the units that a verb accuses."""
-        start, carried = 0, None
+        start, carried, first = 0, None, accusation
         for end in [*(match.start() for match in _CLAUSE_END.finditer(lowered)), len(lowered)]:
             here = []
             for unit in _taken(units, end):
                 reported = _start(self._reports, lowered, start, unit.start)
+                if accusation:
+                    reported = max(reported, _start(self._loose_reports, lowered, start, unit.start))
                 addressed = _start(self._addressed, lowered, start, unit.start)
                 if reported >= 0 and reported >= addressed:
                     yield unit
