@@ -61,7 +61,17 @@ class AccusedFinder:
 
     def __init__(self, policy: Mapping[str, Any], departments: Iterable[str] | None = None) -> None:
         root = PolicyTable(policy, _FILE)
-        root.only("schema_version", "superiors", "acts", "loose_acts", "reports", "loose_reports", "addressed", "denied", "unit")
+        root.only(
+            "schema_version",
+            "superiors",
+            "acts",
+            "loose_acts",
+            "reports",
+            "loose_reports",
+            "addressed",
+            "denied",
+            "unit",
+        )
         if root.integer("schema_version", 1, 99) != SCHEMA_VERSION:
             root.fault("schema_version", f"must be {SCHEMA_VERSION}")
         acts, loose = root.words("acts", shortest=2), root.words("loose_acts", shortest=2)
@@ -122,7 +132,9 @@ class AccusedFinder:
             code for code in self._superiors if code not in barred
         )
 
-    def _accused(self, lowered: str, units: list[Hit[str]], acts: list[Hit[str]], accusation: bool) -> Iterator[Hit[str]]:
+    def _accused(
+        self, lowered: str, units: list[Hit[str]], acts: list[Hit[str]], accusation: bool
+    ) -> Iterator[Hit[str]]:
         """Yield the unit that each act is told of, and the units that a verb accuses."""
         start, carried, first = 0, None, accusation
         for end in [*(match.start() for match in _CLAUSE_END.finditer(lowered)), len(lowered)]:
