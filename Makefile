@@ -44,7 +44,7 @@ $(STAMP): pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(TEST_STAMP): $(STAMP)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test,ocr]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test,ocr,scale]"
 	@touch $@
 
 clean:

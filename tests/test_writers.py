@@ -10,8 +10,10 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
+from triage.batch import writers
 from triage.batch.files import whole_file
 from triage.batch.writers import WRITERS
+from triage.errors import InputError
 from triage.schema import Decision, Evidence
 
 HARMFUL = ["=1+1", '=HYPERLINK("http://x","y")', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1"]
@@ -191,3 +193,74 @@ def test_a_written_file_can_be_read_by_others(tmp_path: Path) -> None:
         WRITERS[".jsonl"](draft, [record()])
     assert list(tmp_path.iterdir()) == [path]
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_the_same_letters_give_the_same_workbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    WRITERS[".xlsx"](tmp_path / "a.xlsx", [record()])
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    WRITERS[".xlsx"](tmp_path / "b.xlsx", [record()])
+    assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(4, [4]), (5, [4, 1]), (8, [4, 4]), (9, [4, 4, 1])])
+def test_what_a_sheet_cannot_hold_goes_on_in_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(writers, "_SHEET", 4)
+    WRITERS[".xlsx"](tmp_path / "a.xlsx", [record(str(number)) for number in range(count)])
+    book = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    assert book.sheetnames == [f"ledger {n}" if n > 1 else "ledger" for n in range(1, len(sizes) + 1)]
+    assert [sheet.max_row - 1 for sheet in book] == sizes
+    assert all([cell.value for cell in sheet[1]] == list(record()) for sheet in book)
+    titles = [row[1] for sheet in book for row in sheet.iter_rows(min_row=2, values_only=True)]
+    assert titles == [str(number) for number in range(count)]
+
+
+def test_a_sheet_holds_what_a_spreadsheet_allows() -> None:
+    assert writers._SHEET + 1 == 1_048_576
+
+
+def test_row_groups_are_neither_tiny_nor_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writers, "_ROWS", 10)
+    WRITERS[".parquet"](tmp_path / "a.parquet", (record(str(number)) for number in range(365)))
+    data = pq.read_metadata(tmp_path / "a.parquet")
+    assert [data.row_group(place).num_rows for place in range(data.num_row_groups)] == [160, 160, 45]
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, [0]), (1, [1]), (3, [3]), (7, [3, 3, 1])])
+def test_a_folder_of_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, sizes: list[int]) -> None:
+    monkeypatch.setattr(writers, "_PART", 3)
+    folder = tmp_path / "ledger"
+    for _ in range(2):  # the second replaces the first
+        with whole_file(folder) as draft:
+            writers.write_parts(draft, (record(str(number)) for number in range(count)))
+    assert sorted(path.name for path in folder.iterdir()) == [f"part-{n:05}.parquet" for n in range(len(sizes))]
+    assert [pq.read_metadata(path).num_rows for path in sorted(folder.iterdir())] == sizes
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_which_outputs_are_folders(tmp_path: Path) -> None:
+    assert writers.writer_of(f"{tmp_path}/new/") is writers.write_parts
+    assert writers.writer_of(tmp_path / "a.parquet") is WRITERS[".parquet"]
+    for name in ("there", "there.parquet"):
+        (tmp_path / name).mkdir()
+        assert writers.writer_of(tmp_path / name) is writers.write_parts
+    (tmp_path / "there" / "part-00000.parquet").touch()
+    assert writers.writer_of(tmp_path / "there") is writers.write_parts
+    (tmp_path / "there" / "notes.txt").touch()
+    with pytest.raises(InputError) as caught:
+        writers.writer_of(tmp_path / "there")
+    assert caught.value.code == "output_folder"
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_kill_left_behind_is_gone_with_the_next_run(tmp_path: Path, kind: str) -> None:
+    for name in (".a.draft", ".a.old"):
+        if kind == "folder":
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "part-00000.parquet").touch()
+        else:
+            (tmp_path / name).touch()
+    with whole_file(tmp_path / "a") as draft:
+        draft.write_text("x", encoding="utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

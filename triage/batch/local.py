@@ -90,18 +90,21 @@ class Local:
 
     def __call__(self, triager: Triager, chunks: Iterator[Chunk]) -> Judged:
         """Yield the lines of each chunk in order."""
-        from joblib import cpu_count
-
-        workers = self.workers or cpu_count()
         spent = 0.0
         for chunk in chunks:
-            if workers > 1 and spent >= _START:
+            if spent >= _START and (workers := self.workers or _cores()) > 1:
                 yield from _several(Recipe.of(triager), chain([chunk], chunks), workers)
                 return
             began = time.monotonic()
             lines = judge_lines(triager, chunk)
             spent += time.monotonic() - began
             yield lines
+
+
+def _cores() -> int:
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 def _several(recipe: Recipe, chunks: Iterator[Chunk], workers: int) -> Judged:

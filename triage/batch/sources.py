@@ -72,6 +72,8 @@ def expected_letters(source: Path) -> int | None:
 
 def _count(path: Path) -> int | None:
     kind = path.suffix.lower()
+    if not path.is_file():
+        return None
     try:
         if kind == ".parquet":
             from pyarrow.parquet import read_metadata

@@ -27,6 +27,7 @@ Chunk = Sequence[Item]
 _LETTERS = 256
 _CHARACTERS = 1 << 22
 _SECONDS = 5.0  # of reading, as of scans: what was read must not wait for long to be judged and kept
+_POLICY = frozenset({".toml", ".csv", ".txt", ".json"})
 _one = threading.Lock()
 
 
@@ -81,12 +82,12 @@ def mark_of(model: Path, data: Path) -> str:
     files = [model / "manifest.json", *sorted(data.glob("*.*"))]
     files += [path for name in ("taxonomy", "lexicons") for path in sorted((data / name).iterdir())]
     for path in files:
-        if path.is_file():
+        if path.suffix in _POLICY and path.is_file():
             digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # two runs may share a cluster
 def triager_of(recipe: Recipe) -> Triager:
     """Return the triager of a recipe, loaded once in a process.
 

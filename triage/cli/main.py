@@ -16,6 +16,7 @@ COMMANDS = {
     "classify": ("judge one letter or a file of letters", "判断一封来信或一个文件"),
     "explain": ("show what in a letter moved each score", "说明来信中哪些词影响了判断"),
     "batch": ("judge a file of letters and write a ledger", "批量处理文件并写出台账"),
+    "summary": ("figures of a month, a quarter or a year", "统计月度、季度或年度数据"),
     "similar": ("find earlier letters about the same matter", "查找反映同一事项的既往来信"),
     "train": ("make a bundle from labelled letters", "用已标注来信训练模型包"),
     "evaluate": ("measure a bundle on labelled letters", "用已标注来信评估模型包"),
