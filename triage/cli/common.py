@@ -88,7 +88,7 @@ class Progress:
             if time.monotonic() - self._started < _PATIENCE or not sys.stderr.isatty():
                 return
             self._draw()
-        rate = (done - self._before) / (time.monotonic() - self._started)
+        rate = (done - self._before) / max(time.monotonic() - self._started, 0.001)
         # A total that was too low tells no time left, rather than none.
         total = self._total if self._total and done <= self._total else None
         parts = [f"{rate:,.0f} {self._unit}/s", f"rejects {rejects}" if rejects else "", "" if total else self._unknown]
