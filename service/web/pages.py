@@ -105,7 +105,9 @@ class Page:
         known = getattr(self.service.triager.policy.taxonomy, kind).get(code)
         return str(known.name(self.lang)) if known else code
 
-    def answer(self, template: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> Response:
+    def answer(
+        self, template: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+    ) -> Response:
         """Return a page or a part of one."""
         with self.service.database.read() as session:
             account = session.get(Account, self.caller.account)

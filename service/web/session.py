@@ -114,5 +114,6 @@ def account(page: PageNow) -> Response:
 def choose_language(lang: Literal["zh", "en"], service: ServiceNow, back: Back = "/") -> Response:
     """Remember the language in this browser."""
     answer = RedirectResponse(local(back), 303)
-    answer.set_cookie(LANGUAGE, lang, max_age=_YEAR, path="/", httponly=True, samesite="lax", secure=service.settings.https)
+    secure = service.settings.https
+    answer.set_cookie(LANGUAGE, lang, max_age=_YEAR, path="/", httponly=True, samesite="lax", secure=secure)
     return answer
