@@ -13,10 +13,13 @@ from sqlalchemy.orm import Session
 from service.access import Caller, readable, within_reach
 from service.db import search
 from service.db.tables import Letter, LetterDepartment
+from service.paging import Order
 from service.schemas import Text
 
-__all__ = ["Filters", "FiltersNow", "chosen"]
+__all__ = ["QUEUE", "Filters", "FiltersNow", "chosen"]
 
+# The most urgent and the next due first.
+QUEUE = (Order(Letter.urgency, falling=True), Order(Letter.due_next), Order(Letter.id))
 
 Code = Annotated[Text, Field(max_length=80)]
 Level = Annotated[int, Field(ge=1, le=4)]

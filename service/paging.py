@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.problems import Problem
 
-__all__ = ["Order", "page"]
+__all__ = ["Order", "beside", "page"]
 
 Row = TypeVar("Row")
 
@@ -47,12 +47,32 @@ def page(
     """
     if cursor:
         rows = rows.where(_behind(order, _read(cursor, order)))
-    rows = rows.order_by(*(one.column.desc() if one.falling else one.column.asc() for one in order)).limit(limit + 1)
+    rows = rows.order_by(*map(_sorted, order)).limit(limit + 1)
     found = session.scalars(rows).all()
     if len(found) <= limit:
         return found, ""
     last = [getattr(found[limit - 1], one.column.key) for one in order]
     return found[:limit], base64.urlsafe_b64encode(json.dumps(last).encode()).decode().rstrip("=")
+
+
+def beside(
+    session: Session, rows: Select[Row], order: Sequence[Order], row: Any, before: bool = False
+) -> Row | None:
+    """Return the row that comes next to one in an order, whether or not that one is among the rows itself.
+
+    Parameters
+    ----------
+    before : bool
+        The one before it rather than the one behind.
+    """
+    way = [Order(one.column, one.falling != before) for one in order]
+    rows = rows.where(_behind(way, [getattr(row, one.column.key) for one in way]))
+    return session.scalars(rows.order_by(*map(_sorted, way)).limit(1)).first()
+
+
+def _sorted(one: Order) -> UnaryExpression[Any]:
+    column: ColumnElement[Any] = one.column.expression
+    return column.desc() if one.falling else column.asc()
 
 
 def _behind(order: Sequence[Order], values: Sequence[Any]) -> ColumnElement[bool]:

@@ -13,13 +13,12 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import audit
 from service.access import Caller, readable, view
 from service.context import Service, ServiceNow
-from service.db.tables import AuditRow, ClerkDecision, Letter, Suggestion
+from service.db.tables import Letter
 from service.filters import FiltersNow, chosen
 from service.idempotency import OnceNow
-from service.letters import Correction, Entry, Judged, answer, decide, enter, given, judge, preview, reopen
+from service.letters import Entry, answer, decide, enter, judge, reopen
 from service.paging import Order, page
 from service.problems import Problem
 from service.routes.triage import Reject, judge_each, rejects
@@ -37,10 +36,11 @@ from service.schemas import (
     petition_of,
 )
 from service.security import CallerNow
+from service.sight import corrections_of, etag, left, out, past, previewed, revealed, seen, unchanged
 from service.uploads import MOST, entry_of, readings, temporary
-from triage import InputError, TriageError, Triager
+from triage import InputError, TriageError
 
-__all__ = ["Id", "out", "router", "seen"]
+__all__ = ["Id", "router"]
 
 router = APIRouter(prefix="/v1/letters", tags=["letters"])
 Id = Annotated[int, Path(ge=1, lt=2**31)]
@@ -91,39 +91,8 @@ class HistoryOut(BaseModel):
     decisions: list[dict[str, Any]]
 
 
-def _etag(letter: Letter) -> str:
-    return f'"{letter.version}"'
 
 
-def out(caller: Caller, letter: Letter) -> LetterOut | StubOut:
-    """Return a letter as a caller who knows of it may see it."""
-    if letter.sealed and not caller.may("letters:sealed"):
-        return StubOut(id=letter.id, number=letter.number, received=letter.received, nature=letter.nature)
-    return letter_out(letter)
-
-
-def seen(session: Session, caller: Caller, number: int, change: bool = False) -> Letter:
-    """Return a letter whose content a caller may read; to change it, nobody else may change it meanwhile.
-
-    Raises
-    ------
-    Problem
-        ``not_found``, also where it is not the caller's to know of; ``forbidden`` for an accusation.
-    """
-    letter = session.get(Letter, number, with_for_update=change)
-    sight = view(session, caller, letter) if letter else "nothing"
-    if letter is None or sight == "nothing":
-        raise Problem("not_found", what=f"letter {number}")
-    if sight == "stub":
-        raise Problem("forbidden", role=caller.role, allowed="letters:sealed")
-    return letter
-
-
-def _left(session: Session, caller: Caller, letter: Letter) -> LetterOut | StubOut | ReceiptOut:
-    """Return what a caller sees of a letter after entering or changing it: it may have gone out of sight."""
-    if view(session, caller, letter) == "nothing":
-        return ReceiptOut(number=letter.number, received=letter.received)
-    return out(caller, letter)
 
 
 def _again(service: Service, caller: Caller, once: OnceNow) -> Response | None:
@@ -138,7 +107,7 @@ def _again(service: Service, caller: Caller, once: OnceNow) -> Response | None:
     with service.database.read() as session:
         if set(session.scalars(named.where(readable(caller)).with_only_columns(Letter.number))) == numbers:
             return earlier
-        left = {one.number: _left(session, caller, one).model_dump(mode="json") for one in session.scalars(named)}
+        left = {one.number: left(session, caller, one).model_dump(mode="json") for one in session.scalars(named)}
     shown = [left[one["number"]] for one in entered]
     body = told | {"letters": shown} if "letters" in told else shown[0]
     return JSONResponse(body, earlier.status_code, {"Idempotent-Replay": "true"})
@@ -159,9 +128,9 @@ def enter_letter(letter: LetterIn, service: ServiceNow, caller: CallerNow, once:
 
     def work(session: Session) -> tuple[LetterOut | StubOut | ReceiptOut, dict[str, str]]:
         (made,) = enter(service, session, triager, caller.name, [entry], decisions)
-        shown = _left(session, caller, made)
+        shown = left(session, caller, made)
         seen = not isinstance(shown, ReceiptOut)
-        return shown, {"ETag": _etag(made), "Location": f"/v1/letters/{made.id}"} if seen else {}
+        return shown, {"ETag": etag(made), "Location": f"/v1/letters/{made.id}"} if seen else {}
 
     return once.do(work)
 
@@ -200,7 +169,7 @@ def _enter(service: Service, caller: Caller, once: OnceNow, found: list[Entry | 
     def work(session: Session) -> tuple[Entered, dict[str, str]]:
         entries, decisions = [entry for entry, _ in pairs], [decision for _, decision in pairs]
         made = enter(service, session, triager, caller.name, entries, decisions)
-        return Entered(letters=[_left(session, caller, one) for one in made], rejects=rejects(service, judged)), {}
+        return Entered(letters=[left(session, caller, one) for one in made], rejects=rejects(service, judged)), {}
 
     return once.do(work)
 
@@ -225,7 +194,7 @@ def read_letter(letter_id: Id, service: ServiceNow, caller: CallerNow, response:
             raise Problem("not_found", what=f"letter {letter_id}")
         shown = out(caller, letter)
         if isinstance(shown, LetterOut):
-            response.headers["ETag"] = _etag(letter)
+            response.headers["ETag"] = etag(letter)
         return shown
 
 
@@ -235,30 +204,7 @@ def history(letter_id: Id, service: ServiceNow, caller: CallerNow) -> HistoryOut
     caller.need("letters:read")
     with service.database.read() as session:
         letter = seen(session, caller, letter_id)
-        rows = session.scalars(select(AuditRow).where(AuditRow.object == f"letter:{letter.id}").order_by(AuditRow.seq))
-        suggestions = session.scalars(
-            select(Suggestion).where(Suggestion.letter_id == letter.id).order_by(Suggestion.id)
-        )
-        decisions = session.scalars(
-            select(ClerkDecision).where(ClerkDecision.letter_id == letter.id).order_by(ClerkDecision.id)
-        )
-        return HistoryOut(
-            changes=[_change(row) for row in rows],
-            suggestions=[
-                {"id": one.id, "at": one.at, "bundle": one.bundle, "decision": one.decision} for one in suggestions
-            ],
-            decisions=[_decided(one) for one in decisions],
-        )
-
-
-def _change(row: AuditRow) -> dict[str, Any]:
-    told = {"before": _json(row.before), "after": _json(row.after)}
-    return {"at": row.at, "by": row.actor, "action": row.action, **told}
-
-
-def _decided(one: ClerkDecision) -> dict[str, Any]:
-    told = {"suggestion": one.suggestion_id, "bundle": one.bundle, "changes": one.changes, "note": one.note}
-    return {"id": one.id, "at": one.at, "by": one.by, **told}
+        return HistoryOut(**past(session, letter))
 
 
 @router.post("/{letter_id}/preview")
@@ -267,7 +213,7 @@ def preview_decision(letter_id: Id, decision: DecisionIn, service: ServiceNow, c
     caller.need("letters:decide")
     with service.database.read() as session:
         letter = seen(session, caller, letter_id)
-        judged = _preview(service, session, letter, decision)
+        judged = previewed(service, session, letter, decision)
     if judged is None:
         return PreviewOut(decision=letter.decision, changes={})
     changes = {
@@ -286,14 +232,14 @@ def decide_letter(
     caller.need("letters:decide")
     triager = service.triager
     with service.database.read() as session:
-        letter = _unchanged(seen(session, caller, letter_id), match)
-        judged = _preview(service, session, letter, decision, triager)
+        letter = unchanged(seen(session, caller, letter_id), match)
+        judged = previewed(service, session, letter, decision, triager)
     with service.database.write() as session:
-        letter = _unchanged(seen(session, caller, letter_id, change=True), match)
-        decide(session, triager, caller.name, letter, _corrections(decision), judged, decision.note)
+        letter = unchanged(seen(session, caller, letter_id, change=True), match)
+        decide(session, triager, caller.name, letter, corrections_of(decision), judged, decision.note)
         session.flush()
-        response.headers["ETag"] = _etag(letter)
-        return _left(session, caller, letter)
+        response.headers["ETag"] = etag(letter)
+        return left(session, caller, letter)
 
 
 @router.post("/{letter_id}/answer", response_model=LetterOut)
@@ -318,13 +264,7 @@ def reveal(letter_id: Id, why: RevealIn, service: ServiceNow, caller: CallerNow)
     caller.need("letters:reveal")
     with service.database.write() as session:
         letter = seen(session, caller, letter_id)
-        audit.append(
-            session,
-            caller.name,
-            "letter.reveal",
-            f"letter:{letter.id}",
-            after={"reason": service.triager.mask(why.reason)},
-        )
+        revealed(session, service.triager, caller, letter, why.reason)
         return RevealOut(id=letter.id, title=letter.title, body=letter.body, fields=letter.fields)
 
 
@@ -333,31 +273,10 @@ def _step(
 ) -> LetterOut:
     caller.need("letters:decide")
     with service.database.write() as session:
-        letter = _unchanged(seen(session, caller, letter_id, change=True), match)
+        letter = unchanged(seen(session, caller, letter_id, change=True), match)
         step(session, service.triager, caller.name, letter)
-        response.headers["ETag"] = _etag(letter)
+        response.headers["ETag"] = etag(letter)
         return letter_out(letter)
 
 
-def _unchanged(letter: Letter, match: str) -> Letter:
-    if match.removeprefix("W/") != _etag(letter):
-        raise Problem("stale", found=match[:40], allowed=_etag(letter))
-    return letter
 
-
-def _corrections(decision: DecisionIn) -> dict[str, Correction]:
-    return {name: Correction(one.value, one.reason) for name, one in decision.corrections.items()}
-
-
-def _preview(
-    service: Service, session: Session, letter: Letter, decision: DecisionIn, triager: Triager | None = None
-) -> Judged | None:
-    if not decision.corrections:
-        return None
-    if letter.anonymised:
-        raise Problem("anonymised")
-    return preview(service, triager or service.triager, letter, given(session, letter), _corrections(decision))
-
-
-def _json(cell: str) -> Any:
-    return json.loads(cell) if cell else None

@@ -20,19 +20,19 @@ from service import audit
 from service.access import readable, within_reach
 from service.context import ServiceNow
 from service.db.tables import Letter
-from service.filters import Filters, FiltersNow, chosen
+from service.filters import QUEUE, Filters, FiltersNow, chosen
 from service.letters import CORRECTABLE, REASONS, SOURCES
-from service.paging import Order, page
-from service.routes.letters import Id, out, seen
+from service.paging import page
+from service.routes.letters import Id
 from service.schemas import LetterOut, Page, StubOut
 from service.security import CallerNow
+from service.sight import out, seen
 from triage.batch import WRITERS
 from triage.similar import Entry, SimilarIndex
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["register"])
-_QUEUE = [Order(Letter.urgency, falling=True), Order(Letter.due_next), Order(Letter.id)]
 _MEDIA = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 
@@ -79,7 +79,7 @@ def queue(filters: FiltersNow, service: ServiceNow, caller: CallerNow) -> Page[L
     caller.need("letters:read")
     filters = filters.model_copy(update={"status": filters.status or ["open"]})
     with service.database.read() as session:
-        found, after = page(session, chosen(session, caller, filters), _QUEUE, filters.cursor, filters.limit)
+        found, after = page(session, chosen(session, caller, filters), QUEUE, filters.cursor, filters.limit)
         return Page(items=[out(caller, one) for one in found], next=after)
 
 
