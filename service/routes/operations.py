@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from service import metrics
 from service.context import ServiceNow
 from service.db.tables import Letter
+from service.problems import Problem
 from service.security import caller_of
 
 __all__ = ["router"]
@@ -36,10 +37,13 @@ def ready(service: ServiceNow) -> JSONResponse:
 def measures(request: Request, service: ServiceNow) -> Response:
     """Give measures to Prometheus: to programs of this machine freely, to others with the permission ``statistics``."""
     if not _is_local(request):
-        caller_of(request, service).need("statistics")
+        caller = caller_of(request, service)
+        caller.need("statistics")
+        if caller.department or caller.belonging:  # counts of the whole office would tell them of letters not theirs
+            raise Problem("forbidden", role=caller.role, allowed="statistics of the whole office")
     with service.database.read() as session:
-        open_letters = select(Letter.urgency, func.count()).where(Letter.status == "open").group_by(Letter.urgency)
-        metrics.queue_depth({row[0]: row[1] for row in session.execute(open_letters)})
+        counted = select(Letter.urgency, func.count()).where(Letter.status == "open", ~Letter.sealed)
+        metrics.queue_depth({row[0]: row[1] for row in session.execute(counted.group_by(Letter.urgency))})
     return Response(metrics.text(), media_type=metrics.CONTENT_TYPE_LATEST)
 
 

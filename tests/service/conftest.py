@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
+from httpx2 import Response
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from service import Settings, create_app
+from service import Settings, accounts, create_app
 from service.access import ROLES, grantable
 from service.db import Database
 from service.db.tables import Account, Key
@@ -26,6 +28,26 @@ ACCUSATION = {
     "body": "实名举报石桥村村支书贪污低保款、优亲厚友，要求纪委查处。",
     "received": "2026-03-02",
 }
+
+
+class Desk(TestClient):
+    """A browser in which somebody sets a password by a link and so is logged in; changes bring the session's token."""
+
+    password = "correct horse 电池"
+
+    def __init__(self, app: FastAPI, account: int, name: str, link: str, base_url: str = "http://testserver") -> None:
+        super().__init__(app, base_url=base_url, raise_server_exceptions=False)
+        self.account, self.name, self.link = account, name, link
+        self.setup = self.post("/v1/setup", json={"token": link, "password": self.password})
+        assert self.setup.status_code == 200, self.setup.text
+        self.headers["X-CSRF-Token"] = self.setup.json()["csrf"]
+
+    def log_in(self, password: str = "") -> Response:
+        """Log in anew."""
+        answer = self.post("/v1/session", json={"name": self.name, "password": password or self.password})
+        if answer.is_success:
+            self.headers["X-CSRF-Token"] = answer.json()["csrf"]
+        return answer
 
 
 class Office:
@@ -53,11 +75,26 @@ class Office:
             )  # fmt: skip
         return {"Authorization": f"Bearer {token}"}
 
+    def desk(self, role: str, name: str = "", **account: Any) -> Desk:
+        """Return a browser with a session of a new user."""
+        made = Account(name=name or f"user-{new_secret()[:12].lower()}", role=role, **account)
+        with self.service.database.write() as session:
+            link = accounts.create(session, "tests", made)
+        return Desk(self.app, made.id, made.name, link)
+
     def enter(self, headers: dict[str, str], **letter: Any) -> dict[str, Any]:
         """Enter a letter and return what was answered."""
         answer = self.client.post("/v1/letters", json=LETTER | letter, headers=headers)
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Hash passwords with little memory: tests log in a hundred times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_HASHER", PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")
