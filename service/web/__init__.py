@@ -10,11 +10,11 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.types import Scope
 
-from service.web import session
+from service.web import dashboard, session, summary
 
 __all__ = ["ROUTERS", "install"]
 
-ROUTERS: tuple[APIRouter, ...] = (session.router,)
+ROUTERS: tuple[APIRouter, ...] = (session.router, dashboard.router, summary.router)
 _KEPT = "public, max-age=31536000, immutable"
 
 

@@ -40,6 +40,8 @@ NAV = (
     ("intake", "/intake", "letters:write"),
     ("queue", "/queue", "letters:read"),
     ("closed", "/closed", "letters:sealed"),
+    ("dashboard", "/dashboard", "statistics"),
+    ("summary", "/summary", "statistics"),
 )
 
 

@@ -6,10 +6,12 @@ from triage.summary.ledger import read_ledger
 from triage.summary.periods import Period
 from triage.summary.places import Villages
 from triage.summary.report import Rate, Summary, Table, build, summarise
-from triage.summary.rows import Row
+from triage.summary.rows import COLUMNS, Row
+from triage.summary.tables import shown
+from triage.summary.texts import Words
 from triage.summary.writers import WRITERS, write
 
 __all__ = [
-    "WRITERS", "Period", "Rate", "Row", "Summary", "Table", "Tally", "Villages", "build", "charts_of", "read_ledger",
-    "summarise", "write",
+    "COLUMNS", "WRITERS", "Period", "Rate", "Row", "Summary", "Table", "Tally", "Villages", "Words", "build",
+    "charts_of", "read_ledger", "shown", "summarise", "write",
 ]  # fmt: skip

@@ -58,7 +58,8 @@ def charts_of(summary: Summary) -> tuple[list[Chart], str]:
 def _texts(tables: Iterable[Table], summary: Summary, words: Words) -> Iterable[str]:
     yield summary.title + words("unit_items") + "0123456789 .,%–…()"
     for one in tables:
-        yield one.title + "".join(column.title for column in one.columns) + "".join(map(str, one.column("name")))
+        yield one.title + words("column_now") + "".join(column.title for column in one.columns)
+        yield "".join(map(str, one.column("name")))
 
 
 def font_for(text: str) -> str | None:
@@ -102,7 +103,10 @@ def _draw(table: Table, font: str, words: Words) -> bytes:
     axes = figure.add_subplot()
     small, large = FontProperties(fname=font, size=9), FontProperties(fname=font, size=11)
     axes.set_title(f"{table.title} ({words('unit_items')})", fontproperties=large, loc="left", color=_INK)
-    (_columns if upright else _rows)(axes, table, bars, small)
+    if upright:
+        _columns(axes, table, bars, small)
+    else:
+        _rows(axes, table, bars, small, words)
     for side in ("top", "right", *([] if upright else ["bottom"])):
         axes.spines[side].set_visible(False)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
@@ -140,22 +144,25 @@ def _columns(axes: Any, table: Table, bars: _Bars, font: Any) -> None:
     axes.margins(x=0.01)
 
 
-def _rows(axes: Any, table: Table, bars: _Bars, font: Any) -> None:
+def _rows(axes: Any, table: Table, bars: _Bars, font: Any, words: Words) -> None:
+    from matplotlib.patches import Patch
+
     places = range(len(bars))
     compared = any(one[3] is not None for one in bars)
     if compared:
-        key = next(one for one in table.columns if one.key in ("before", "year_before"))
-        axes.barh([place + 0.2 for place in places], [one[3] or 0 for one in bars], 0.36, color=_THEN, label=key.title)
+        axes.barh([place + 0.2 for place in places], [one[3] or 0 for one in bars], 0.36, color=_THEN)
     colours = [_LEVELS.get(one[0], _NOW) if table.key == "urgency" else _NOW for one in bars]
     offset, width = (-0.2, 0.36) if compared else (0, 0.66)
-    title = next(one.title for one in table.columns if one.key == "items")
-    drawn = axes.barh(
-        [place + offset for place in places], [one[2] for one in bars], width, color=colours, label=title
-    )  # fmt: skip
+    drawn = axes.barh([place + offset for place in places], [one[2] for one in bars], width, color=colours)
     axes.bar_label(drawn, [f"{one[2]:,}" for one in bars], padding=3, fontproperties=font)
     axes.set_yticks(list(places), [one[1] for one in bars])
     axes.invert_yaxis()
     axes.set_xticks([])
     axes.margins(x=0.1)
     if compared:
-        axes.legend(prop=font, frameon=False, loc="lower right")
+        before = next(one.title for one in table.columns if one.key in ("before", "year_before"))
+        handles = [Patch(color=_NOW, label=words("column_now")), Patch(color=_THEN, label=before)]
+        axes.legend(
+            handles=handles[table.key == "urgency" :], prop=font, frameon=False, ncols=2, loc="lower right",
+            bbox_to_anchor=(1, 1), borderaxespad=0.2,
+        )  # fmt: skip

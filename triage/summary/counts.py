@@ -108,14 +108,17 @@ class Tally:
         self._closing = frozenset(code for code, one in taxonomy.clocks.items() if one.start == "accepted")
         self._early = frozenset(code for code, one in taxonomy.clocks.items() if one.start == "received")
 
+    def reaches(self, day: date | None) -> None:
+        """Note a day on which a letter came: what lies before the first one is unknown, not nothing."""
+        if day is not None:
+            self.first = day if self.first is None else min(self.first, day)
+            self.last = day if self.last is None else max(self.last, day)
+
     def add(self, row: Row) -> None:
         """Count one letter."""
         day = row.received
-        if day is None:
-            self.undated += 1
-        else:
-            self.first = day if self.first is None else min(self.first, day)
-            self.last = day if self.last is None else max(self.last, day)
+        self.undated += day is None
+        self.reaches(day)
         if self.period is None:
             self._count(self.now, row)
         elif day is not None:

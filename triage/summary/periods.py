@@ -87,9 +87,9 @@ class Period:
         """
         year, month = self.first.year, self.first.month
         if lang == "zh":
-            part = {"quarter": f"第{'一二三四'[month // 3]}季度", "month": f"{month}月"}.get(self.kind, "")
+            part = {"quarter": f"第{'一二三四'[(month - 1) // 3]}季度", "month": f"{month}月"}.get(self.kind, "")
             return f"{year}年{part}"
-        part = {"quarter": f"quarter {month // 3 + 1} of ", "month": f"{_ENGLISH[month - 1]} "}.get(self.kind, "")
+        part = {"quarter": f"quarter {(month + 2) // 3} of ", "month": f"{_ENGLISH[month - 1]} "}.get(self.kind, "")
         return f"{part}{year}"
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-__all__ = ["NEEDED", "OPTIONAL", "Row"]
+__all__ = ["COLUMNS", "NEEDED", "OPTIONAL", "Row"]
 
 NEEDED = ("category", "nature", "urgency", "department", "collective", "repeat", "needs_review")
 OPTIONAL = ("received", "source", "place", "persons", "status", "answered", "due", "corrected")
+COLUMNS = frozenset((*NEEDED, *OPTIONAL))
 _NONE: Mapping[str, date] = {}
 
 

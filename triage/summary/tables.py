@@ -33,7 +33,7 @@ class Rate(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A heading; ``kind`` is ``text``, ``number``, ``rate`` (shown whole), ``share`` or ``change`` (its value), ``fill``."""
+    """A heading; ``kind`` is ``text``, ``number``, ``rate`` (shown whole), ``share``, ``change`` or ``fill``."""
 
     key: str
     title: str

@@ -19,11 +19,16 @@ from triage.summary.workbook import write_xlsx
 __all__ = ["WRITERS", "write"]
 
 _STYLE = """
-body{font:16px/1.6 "Noto Sans SC","Noto Sans CJK SC","Microsoft YaHei","PingFang SC",sans-serif;color:#222;max-width:60rem;
-margin:2rem auto;padding:0 1rem}
-h1{text-align:center;font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}caption{text-align:left;font-weight:bold;padding:.4rem 0}
-table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{border:1px solid #bbb;padding:.25rem .5rem;text-align:right}
-th:first-child,td.t{text-align:left}thead th{background:#eef2f7}img{max-width:100%}
+body { font: 16px/1.6 "Noto Sans SC", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif; color: #222;
+  max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+h1 { text-align: center; font-size: 1.6rem }
+h2 { font-size: 1.2rem; margin-top: 2rem }
+caption { text-align: left; font-weight: bold; padding: .4rem 0 }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0 }
+th, td { border: 1px solid #bbb; padding: .25rem .5rem; text-align: right }
+th:first-child, td.t { text-align: left }
+thead th { background: #eef2f7 }
+img { max-width: 100% }
 """
 
 
@@ -64,7 +69,7 @@ def _write_html(summary: Summary, path: Path) -> str:
         ("summary", [f"<p>{escape(line)}</p>" for line in (*summary.overview, summary.units)]),
         ("charts", pictures),
         ("tables", [_table(one) for one in summary.tables]),
-        ("hot", [f"<p>{escape(line)}</p>" for line in summary.hot_lines] + [_table(summary.hot)] * bool(summary.hot.rows)),
+        ("hot", [*(f"<p>{escape(line)}</p>" for line in summary.hot_lines), _table(summary.hot)]),
         ("missing", [_table(summary.missing)]),
         ("notes", [f"<p>{escape(line)}</p>" for line in notes]),
     ]
@@ -80,6 +85,8 @@ def _write_html(summary: Summary, path: Path) -> str:
 
 
 def _table(table: Table) -> str:
+    if not table.rows:
+        return ""
     heads = "".join(f'<th scope="col">{escape(one.title)}</th>' for one in table.columns)
     rows = []
     for row in table.rows:
