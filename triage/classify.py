@@ -239,7 +239,8 @@ class LetterModel:
     def telling_words(self, features: Row, name: str, code: str, count: int) -> list[tuple[str, float]]:
         """Return the words that speak most for a class, with what each added to its margin, over all word blocks."""
         head = self.heads[name]
-        moves = features.data * head.coef[features.indices, head.classes.index(code)]
+        places = features.indices * head.coef.shape[1] + head.classes.index(code)
+        moves = features.data * head.coef.ravel().take(places)
         most = min(4 * count, len(moves))
         # Of equal moves the first columns count, so all that reach the last of the best are ordered.
         best = np.flatnonzero(moves >= np.partition(moves, -most)[-most]) if most else np.zeros(0, np.intp)

@@ -343,7 +343,7 @@ class Triager:
             nature=nature,
             urgency=level,
             urgency_rules=rules.rules,
-            urgency_advice=self.policy.urgency.advice(replace(rules, level=level), self.lang),
+            urgency_advice=self.policy.urgency.advice(UrgencyFinding(level, rules.rules, rules.evidence), self.lang),
             department=department,
             department_name=office.name(self.lang) if office else "",
             assisting=assisting,
@@ -475,7 +475,7 @@ class Triager:
     def _due(self, petition: Petition, codes: Sequence[str], urgency: int) -> tuple[dict[str, str], tuple[str, ...]]:
         """Return clock to ISO date, and the clocks whose date may still move."""
         given = {name: petition.fields.get("date" if name == "received" else name, "") for name in STARTS}
-        starts = {name: day for name, cell in given.items() if (day := day_of(cell))}
+        starts = {name: day for name, cell in given.items() if cell and (day := day_of(cell))}
         if "received" in starts:
             # Until an office enters the day of acceptance, it accepts on the day of receipt.
             starts.setdefault("accepted", starts["received"])

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,82 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from triage.blocks import BLOCKS, SIGNS, STATIC, block_words, single_words
 from triage.errors import DataError
-from triage.schema import Span
 from triage.text import Analysis
-from triage.text.normalise import HAN
 
 __all__ = [
-    "BLOCKS",
-    "DEFAULT_BLOCKS",
-    "SIGNS",
-    "STATIC",
-    "Contribution",
-    "Featuriser",
-    "StaticVectors",
-    "block_words",
+    "BLOCKS", "DEFAULT_BLOCKS", "SIGNS", "STATIC", "Contribution", "Featuriser", "StaticVectors", "block_words",
     "single_words",
-    "wordlike",
-]
+]  # fmt: skip
 
 Floats = NDArray[np.float32]
-
-_WORDLIKE = re.compile(f"[a-z{HAN}]")
-BLOCKS = ("word", "every", "title", "titlechars", "request")
-STATIC = "static:"  # before a block's name: its words by their vectors
-SIGNS = "signs"  # not the letter's words but what rules saw in it; given from outside
-
-
-def _useful(words: Iterable[str]) -> list[str]:
-    return list(filter(wordlike, words))
-
-
-def wordlike(word: str) -> bool:
-    """Tell a word from a mark or a figure."""
-    return _WORDLIKE.search(word) is not None
-
-
-def block_words(analysis: Analysis, block: str) -> list[str]:
-    """Return the words that one block counts.
-
-    Parameters
-    ----------
-    analysis : Analysis
-        The letter.
-    block : {"word", "every", "title", "titlechars", "request"}
-        Words and pairs of neighbours; every dictionary word; the title's words; pairs of its characters, which hold
-        where a short title is cut into the wrong words; the words of the sentences that ask.
-    """
-    if block == "word":
-        words = _useful(analysis.words)
-        return words + [f"{first} {second}" for first, second in pairwise(words)]
-    if block == "every":
-        return [word for word in _useful(analysis.every_word) if len(word) > 1]
-    if block == "title":
-        return _useful(
-            word for word, start in zip(analysis.words, analysis.starts, strict=True) if start < analysis.title_end
-        )
-    if block == "titlechars":
-        title = analysis.text[: analysis.title_end].lower()
-        return [first + second for first, second in pairwise(title) if not (first + second).isspace()]
-    if block == "request":
-        return _useful(_words_within(analysis, analysis.asking))
-    raise ValueError(f"unknown block {block!r}; allowed are {', '.join(BLOCKS)}")
-
-
-def single_words(words: Iterable[str]) -> set[str]:
-    """Return the different words of a block, without its pairs of neighbours."""
-    return {word for word in set(words) if " " not in word}
-
-
-def _words_within(analysis: Analysis, spans: Sequence[Span]) -> Iterator[str]:
-    place = 0
-    for start, end in spans:
-        while place < len(analysis.starts) and analysis.starts[place] < start:
-            place += 1
-        while place < len(analysis.starts) and analysis.starts[place] < end:
-            yield analysis.words[place]
-            place += 1
 
 
 class WordBlock:
@@ -307,11 +239,15 @@ class StaticBlock:
         if not found:
             return [], np.zeros(0, np.float32), np.zeros((0, self.width_), np.float32)
         known, counts, rows = zip(*found, strict=True)
-        return list(known), *self.weigh(np.array(counts, np.float32), np.array(rows))
+        places = np.array(rows)
+        return list(known), *self.scaled(self.weigh(np.array(counts, np.float32), places), places)
 
-    def weigh(self, counts: Floats, rows: Any) -> tuple[Floats, Floats]:
-        """Return what words weigh and their vectors, by how often each stands in a letter and its row of the table."""
-        weights = (1 + np.log(counts)) * self._rarities[rows]
+    def weigh(self, counts: Floats, rows: Any) -> Floats:
+        """Return what words weigh, by how often each stands in its letter and its row of the table."""
+        return np.asarray((1 + np.log(counts)) * self._rarities[rows])
+
+    def scaled(self, weights: Floats, rows: Any) -> tuple[Floats, Floats]:
+        """Return the weights of one letter's words over the length of their sum, and their vectors."""
         table = self.vectors.table[rows].astype(np.float32)
         total = weights @ table
         length = float(np.sqrt(total @ total)) or 1.0

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from triage.features import SIGNS, Featuriser, Floats, StaticBlock, WordBlock, block_words, wordlike
+from triage.blocks import SIGNS, block_words, wordlike
+from triage.features import Featuriser, Floats, StaticBlock, WordBlock
 from triage.text import Analysis
 
 __all__ = ["Reading", "Vocabulary"]
@@ -260,12 +261,13 @@ def _vectors(part: StaticBlock, bag: _Bag, places: NDArray[np.int32], count: int
     seen = np.flatnonzero(places >= 0)
     # The sum of a letter's vectors runs in the order of its words, as in training.
     seen = seen[np.argsort(bag.first[seen])]
-    lines, counts = places[seen], bag.counts[seen].astype(np.float32)
+    lines = places[seen]
+    heavy = part.weigh(bag.counts[seen].astype(np.float32), lines)
     ends = np.searchsorted(bag.rows[seen], np.arange(count + 1))
     found = np.zeros((count, part.width_), np.float32)
     for row, (low, high) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):
         if high > low:
-            weights, table = part.weigh(counts[low:high], lines[low:high])
+            weights, table = part.scaled(heavy[low:high], lines[low:high])
             found[row] = weights @ table
     rows, columns = np.nonzero(found)
     return rows, columns, found[rows, columns]
