@@ -13,6 +13,7 @@ from service.accounts import first_start
 from service.bundles import Bundles
 from service.context import Service
 from service.db import Database, upgrade
+from service.housekeeping import Housekeeper
 from service.limits import Limits
 from service.logs import configure
 from service.routes import ROUTERS
@@ -48,7 +49,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             bundles = Bundles(settings, database)
             bundles.start()
             ends.callback(bundles.stop)
-            app.state.service = Service(settings, database, bundles)
+            app.state.service = service = Service(settings, database, bundles)
+            ends.callback(service.earlier.close)
+            housekeeper = Housekeeper(service)
+            housekeeper.start()
+            ends.callback(housekeeper.stop)
             _announce(app.state.service)
             yield
 

@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 
 from service.bundles import Bundles
 from service.db import Database
+from service.earlier import Earlier
 from service.metrics import WAITING
 from service.problems import Problem
 from service.settings import Settings
@@ -74,10 +75,12 @@ class Service:
     database: Database
     bundles: Bundles
     gate: Gate = field(init=False)
+    earlier: Earlier = field(init=False)
     _key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.gate = Gate(self.settings.waiting, self.settings.timeout)
+        self.earlier = Earlier(self.settings, self.database)
         self._key = self.settings.key()
 
     @property
@@ -90,7 +93,7 @@ class Service:
         return hmac.new(self._key, f"{purpose}\0{value}".encode(), hashlib.sha256).hexdigest()
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:  # async: no thread is needed for a look-up
     service: Service = request.app.state.service
     return service
 

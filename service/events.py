@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from service.db.tables import Delivery, Letter, Webhook
 
-__all__ = ["EVENTS", "emit"]
+__all__ = ["EVENTS", "TEST", "emit", "try_out"]
 
 EVENTS = ("letter.urgent", "letter.decided")
+TEST = "webhook.test"
 
 
 def emit(session: Session, event: str, letter: Letter) -> None:
@@ -20,6 +21,14 @@ def emit(session: Session, event: str, letter: Letter) -> None:
     session.add_all(
         Delivery(webhook_id=hook.id, event=event, payload={"event": event, "letter": _told(letter)}) for hook in wanting
     )
+
+
+def try_out(session: Session, hook: Webhook) -> Delivery:
+    """Put a message that tells of nothing into the outbox."""
+    delivery = Delivery(webhook_id=hook.id, event=TEST, payload={"event": TEST})
+    session.add(delivery)
+    session.flush()
+    return delivery
 
 
 def _told(letter: Letter) -> dict[str, Any]:

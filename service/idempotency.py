@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service.bundles import JUDGED, header_of
 from service.context import Service, ServiceNow
 from service.db.tables import Idempotent
 from service.problems import Problem
@@ -20,6 +22,7 @@ __all__ = ["HEADER", "Once", "OnceNow"]
 
 HEADER = "Idempotency-Key"
 _LONGEST = 200
+_SLICE = 1 << 20
 Out = TypeVar("Out", bound=BaseModel)
 
 
@@ -63,6 +66,7 @@ class Once:
         try:
             with self._service.database.write() as session:
                 made, headers = work(session)
+                headers = headers | header_of(JUDGED.get() or [])
                 body = made.model_dump_json().encode()
                 if self._key:
                     kept = Idempotent(
@@ -83,13 +87,33 @@ class Once:
         return Response(body, status, headers, "application/json")
 
 
-async def _once(request: Request, service: ServiceNow, caller: CallerNow) -> Once:
-    key = request.headers.get(HEADER, "")
-    if len(key) > _LONGEST or not key.isprintable():
-        raise Problem("invalid_request", faults=f"{HEADER}: at most {_LONGEST} printable characters")
+Sent = Annotated[
+    str,
+    Header(alias=HEADER, max_length=_LONGEST, description="Any new text: a request sent again with it is done once."),
+]
+
+
+async def _once(request: Request, service: ServiceNow, caller: CallerNow, key: Sent = "") -> Once:
+    if not key.isprintable():
+        raise Problem("invalid_request", faults=f"{HEADER}: printable characters alone")
     asked = f"{request.method} {request.url.path}?{request.url.query}\n"
-    sent = hashlib.sha256(asked.encode() + (await request.body() if key else b""))
-    return Once(service, caller.id, key, sent.hexdigest())
+    return Once(service, caller.id, key, await _digest(request, asked) if key else "")
+
+
+async def _digest(request: Request, asked: str) -> str:
+    """Return a hash of what was sent; a form's parts one by one, since it has been read and its borders are chance."""
+    sent = hashlib.sha256(asked.encode())
+    if not request.headers.get("content-type", "").startswith("multipart/"):
+        sent.update(await request.body())
+        return sent.hexdigest()
+    for name, value in (await request.form()).multi_items():
+        text = value if isinstance(value, str) else value.filename
+        sent.update(json.dumps([name, text]).encode())
+        if not isinstance(value, str):
+            while part := await value.read(_SLICE):
+                sent.update(part)
+            await value.seek(0)
+    return sent.hexdigest()
 
 
 OnceNow = Annotated[Once, Depends(_once)]

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import audit, events, metrics
+from service.bundles import judged_by
 from service.context import Service
 from service.db import search
 from service.db.tables import (
@@ -106,6 +107,7 @@ def judge(service: Service, triager: Triager, petitions: Sequence[Petition]) -> 
     with service.gate():
         decisions = triager.judge(petitions)
     metrics.judged(decisions)
+    judged_by(triager)
     return decisions
 
 
@@ -273,6 +275,7 @@ def preview(
     return judged
 
 
+    judged_by(triager)
 def _check(triager: Triager, name: str, correction: Correction) -> None:
     taxonomy, value = triager.policy.taxonomy, correction.value
     if name not in CORRECTABLE:

@@ -35,6 +35,7 @@ _STATUS = {
     "last_administrator": 409,
     "idempotency": 409,
     "job_state": 409,
+    "first_bundle": 409,
     "link_used": 410,
     "long_letter": 413,
     "too_large": 413,

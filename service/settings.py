@@ -51,6 +51,14 @@ class Settings(BaseSettings):
         Wrong passwords for one name, or from one address, in 15 minutes before both wait.
     keep_days : int
         Letters answered so long ago are anonymised by ``triage retain``; 0 keeps them.
+    jobs : int
+        Files and training runs that are worked on at once on this host; 0 for none here.
+    job_days : int
+        Days after which the ledger of a finished file is removed.
+    webhook_hosts : list of str
+        Hosts that webhooks may name; any by default.
+    webhook_private : bool
+        Webhooks may lead to addresses of the office's own network and of this host.
     log_level : str
         Least level that is logged.
     """
@@ -76,6 +84,10 @@ class Settings(BaseSettings):
     session_hours: float = Field(12.0, gt=0)
     login_attempts: int = Field(10, ge=1)
     keep_days: int = Field(0, ge=0)
+    jobs: int = Field(1, ge=0, le=16)
+    job_days: int = Field(30, ge=1)
+    webhook_hosts: list[str] = []
+    webhook_private: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")

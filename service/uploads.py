@@ -14,15 +14,17 @@ from typing import BinaryIO
 from fastapi import UploadFile
 
 from service.context import Service
+from service.letters import Entry
 from service.problems import Problem
-from triage import InputError
+from triage import InputError, Petition
 from triage.config import home
 from triage.intake import READERS, Columns, Reading, read_all
 
-__all__ = ["MOST", "day_of", "kept", "readings", "temporary"]
+__all__ = ["MOST", "day_of", "entry_of", "kept", "readings", "temporary"]
 
 MOST = 1000  # letters of a file that is answered at once; larger files are jobs
 _SLICE = 1 << 20
+_NUMBER = 200  # characters of a letter's number
 
 
 def kept(service: Service, upload: UploadFile, folder: Path) -> Path:
@@ -79,3 +81,20 @@ def day_of(reading: Reading) -> date:
         return date.fromisoformat(given[:10])
     except ValueError:
         return date.today()
+
+
+def entry_of(reading: Reading, job: int | None = None, place: int | None = None) -> Entry | Problem:
+    """Return a letter of a file as the register takes it, or why it does not.
+
+    Its number is what the table gives as one. The place of a row says nothing in the register, and a file's name may
+    hold a person's: such letters get a number of the register's own.
+    """
+    petition, number = reading.petition, reading.number.strip()
+    whole = "".join((petition.text, number, *petition.fields.values()))
+    if "\x00" in whole or any("\ud800" <= char <= "\udfff" for char in whole):
+        return Problem("letter_kept", found="NUL", allowed="Unicode")
+    if len(number) > _NUMBER:
+        return Problem("letter_kept", found=len(number), allowed=_NUMBER)
+    return Entry(
+        Petition(petition.body, petition.title, number, petition.fields), day_of(reading), "other", job, place
+    )

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.bundles import JUDGED, header_of
 from service.logs import LOG
 from service.metrics import REQUESTS
 from service.problems import internal
@@ -55,6 +56,8 @@ class Watch:
         state = scope.setdefault("state", {})
         state["request_id"] = number
         started, status = time.perf_counter(), 0
+        judged: list[str] = []
+        JUDGED.set(judged)
 
         async def answered(message: Message) -> None:
             nonlocal status
@@ -62,7 +65,7 @@ class Watch:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID] = number
-                for name, value in self._headers.items():
+                for name, value in (self._headers | header_of(judged)).items():
                     headers.setdefault(name, value)
             await send(message)
 

@@ -21,6 +21,7 @@ __all__ = [
     "Delivery",
     "Idempotent",
     "Job",
+    "JobReject",
     "Key",
     "Letter",
     "LetterDepartment",
@@ -226,7 +227,11 @@ class ClerkDecision(Base):
 
 
 class Job(Base):
-    """Work in the background: a file of letters, or a training run."""
+    """Work in the background: a file of letters, or a training run.
+
+    ``runner`` is the token of the process that works on it, ``beat`` its last sign of life, ``attempts`` how often it was
+    begun since it last got on; ``done`` counts letters and rejects, which is the place in the file to go on from.
+    """
 
     __tablename__ = "jobs"
 
@@ -237,6 +242,8 @@ class Job(Base):
     options: Mapped[dict[str, Any]]
     by: Mapped[str] = mapped_column(String(200))
     owner: Mapped[str] = mapped_column(String(40))
+    runner: Mapped[str] = mapped_column(String(40), default="")
+    attempts: Mapped[int] = mapped_column(default=0)
     created: Mapped[datetime] = mapped_column(default=now)
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
@@ -247,6 +254,18 @@ class Job(Base):
     step: Mapped[str] = mapped_column(String(200), default="")
     error: Mapped[str] = mapped_column(Text, default="")
     result: Mapped[dict[str, Any]]
+
+
+class JobReject(Base):
+    """A letter of a file that was not entered: its place in the file, from 0, and why."""
+
+    __tablename__ = "job_rejects"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(300), default="")
+    code: Mapped[str] = mapped_column(String(60))
+    reason: Mapped[str] = mapped_column(Text)
 
 
 class Idempotent(Base):
@@ -285,6 +304,7 @@ class Delivery(Base):
     webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"), index=True)
     event: Mapped[str] = mapped_column(String(40))
     payload: Mapped[dict[str, Any]]
+    created: Mapped[datetime] = mapped_column(default=now)
     state: Mapped[str] = mapped_column(String(20), default="due")
     attempts: Mapped[int] = mapped_column(default=0)
     next: Mapped[datetime] = mapped_column(default=now)
@@ -294,7 +314,10 @@ class Delivery(Base):
 
 
 class BundleRow(Base):
-    """A bundle that was promoted: the newest row is the one in use."""
+    """A bundle that was promoted: the newest row is the one in use.
+
+    ``restores`` names, after a step back, the row whose bundle is in use again; 0 for the bundle to start with.
+    """
 
     __tablename__ = "promotions"
 
@@ -304,6 +327,7 @@ class BundleRow(Base):
     by: Mapped[str] = mapped_column(String(200))
     note: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime] = mapped_column(default=now)
+    restores: Mapped[int | None]
 
 
 class AuditRow(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.routes import accounts, audit, letters, operations, register, triage
+from service.routes import accounts, audit, jobs, letters, models, operations, register, triage, webhooks
 
 __all__ = ["ROUTERS"]
 
@@ -12,6 +12,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     triage.router,
     letters.router,
     register.router,
+    *jobs.ROUTERS,
+    models.router,
+    webhooks.router,
     accounts.router,
     audit.router,
     operations.router,

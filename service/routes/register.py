@@ -28,7 +28,6 @@ from service.schemas import LetterOut, Page, StubOut
 from service.security import CallerNow
 from service.sight import out, seen
 from triage.batch import WRITERS
-from triage.similar import Entry, SimilarIndex
 
 __all__ = ["router"]
 
@@ -91,11 +90,9 @@ def similar(
     caller.need("letters:read")
     with service.database.read() as session:
         letter = seen(session, caller, letter_id)
-        path = service.settings.folder() / "similar.db"
-        if letter.sealed or not path.exists():
+        if letter.sealed:
             return []
-        with SimilarIndex.open(path, service.triager.policy.similar) as index:
-            found = index.query(entry_of(letter), limit=limit * 4)
+        found = service.earlier.query(service.triager, letter, limit * 4)
         rows = select(Letter).where(Letter.id.in_([int(one.id) for one in found]), readable(caller), ~Letter.sealed)
         letters = {row.id: row for row in session.scalars(rows)}
     return [
@@ -111,14 +108,6 @@ def similar(
         for one in found
         if int(one.id) != letter_id and (row := letters.get(int(one.id)))
     ][:limit]
-
-
-def entry_of(letter: Letter) -> Entry:
-    """Return a letter as the index of earlier letters keeps it."""
-    return Entry(
-        str(letter.id), letter.text_masked, letter.person, letter.place, letter.category, letter.received.isoformat(),
-        letter.sealed,
-    )  # fmt: skip
 
 
 @router.get("/statistics")

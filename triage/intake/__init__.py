@@ -71,10 +71,13 @@ class Reading:
         long numbers a spreadsheet had cut, and which are left empty for it.
     layout : Layout or None
         The places of its body's characters, where it came from pages.
+    number : str
+        The office's own number, where a table gave one; a petition's id is else its place or its file's name.
     """
 
     petition: Petition
     layout: Layout | None = None
+    number: str = ""
 
 
 def read_rows(path: Path, limits: Limits | None = None) -> Iterator[Row]:
@@ -169,8 +172,9 @@ class _Table:
         if lost:
             texts["lost_digits"] = ", ".join(lost)
         body, title, number = (texts.pop(part, "") for part in ("text", "title", "id"))
-        number = number or str(self.rows)
-        return Reading(Petition(body, title.strip(), f"{name}/{number}" if name else number, texts))
+        place = number or str(self.rows)
+        petition = Petition(body, title.strip(), f"{name}/{place}" if name else place, texts)
+        return Reading(petition, number=number)
 
     def _parts(self, headings: tuple[str, ...]) -> dict[str, str]:
         """Return part to heading; lines of JSONL need not have the same names, but the first must hold a text."""

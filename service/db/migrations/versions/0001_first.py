@@ -72,6 +72,8 @@ def upgrade() -> None:
         sa.Column("options", JSON, nullable=False),
         sa.Column("by", sa.String(length=200), nullable=False),
         sa.Column("owner", sa.String(length=40), nullable=False),
+        sa.Column("runner", sa.String(length=40), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("created", MOMENT, nullable=False),
         sa.Column("started", MOMENT, nullable=True),
         sa.Column("ended", MOMENT, nullable=True),
@@ -86,6 +88,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_jobs_state", "jobs", ["state"], unique=False)
     op.create_table(
+        "job_rejects",
+        sa.Column("job_id", sa.Integer(), nullable=False),
+        sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=300), nullable=False),
+        sa.Column("code", sa.String(length=60), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "place"),
+    )
+    op.create_table(
         "promotions",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -93,6 +105,7 @@ def upgrade() -> None:
         sa.Column("by", sa.String(length=200), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
+        sa.Column("restores", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -119,6 +132,7 @@ def upgrade() -> None:
         sa.Column("webhook_id", sa.Integer(), nullable=False),
         sa.Column("event", sa.String(length=40), nullable=False),
         sa.Column("payload", JSON, nullable=False),
+        sa.Column("created", MOMENT, nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next", MOMENT, nullable=False),
@@ -306,6 +320,7 @@ def downgrade() -> None:
         "wrong_logins",
         "webhooks",
         "promotions",
+        "job_rejects",
         "jobs",
         "idempotent",
         "audit_head",
