@@ -107,8 +107,8 @@ def _again(service: Service, caller: Caller, once: OnceNow) -> Response | None:
     with service.database.read() as session:
         if set(session.scalars(named.where(readable(caller)).with_only_columns(Letter.number))) == numbers:
             return earlier
-        left = {one.number: left(session, caller, one).model_dump(mode="json") for one in session.scalars(named)}
-    shown = [left[one["number"]] for one in entered]
+        today = {one.number: left(session, caller, one).model_dump(mode="json") for one in session.scalars(named)}
+    shown = [today[one["number"]] for one in entered]
     body = told | {"letters": shown} if "letters" in told else shown[0]
     return JSONResponse(body, earlier.status_code, {"Idempotent-Replay": "true"})
 
