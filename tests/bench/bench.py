@@ -30,11 +30,12 @@ def apart(script: str) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures were taken on."""
+    """Return what the figures were taken on, and how many other processes wanted it meanwhile."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
+        "load_before": os.getloadavg()[0],
     }
 
 

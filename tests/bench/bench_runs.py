@@ -109,12 +109,12 @@ def parallel(folder: Path) -> dict[str, Any]:
 
 
 def growth(folder: Path, sizes: Sequence[int]) -> dict[str, Any]:
-    """Return time and memory by the number of letters, and the straight line through them."""
+    """Return processor time and memory by the number of letters, and the straight line through them."""
     found = []
     for count in sizes:
         source, out = table(folder / f"{count}.csv", count), folder / f"{count}.jsonl"
         used = run("-m", "triage", "batch", str(source), str(out), "--workers", "1")
-        found.append({"letters": count, "seconds": used.clock, "memory": used.memory})
+        found.append({"letters": count, "seconds": used.processor, "clock": used.clock, "memory": used.memory})
         source.unlink()
         out.unlink()
     x = np.array(sizes, float)
