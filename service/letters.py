@@ -343,7 +343,7 @@ def decide(
             bundle=str(letter.decision["model"]),
             by=actor,
             changes=changes,
-            note=note,
+            note=triager.mask(note) if note else "",
         )
     )
     audit.append(session, actor, "letter.decide", f"letter:{letter.id}", before, _told(letter) | {"changes": changes})
