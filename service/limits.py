@@ -23,6 +23,7 @@ _THREADS = 40  # requests that starlette works on at once; more wait for a threa
 _CALLERS = 10_000  # whose rates are remembered
 _UPLOADS_LAST = 10  # times longer than other requests
 _FREE = ("/health", "/ready", "/metrics")
+_LISTENING = "/events"  # waits without work, so it takes no place of a request that works; the desk counts these itself
 
 
 class Rates:
@@ -76,8 +77,9 @@ class Limits:
         except Problem as refused:
             await problem_response(request, refused)(scope, receive, send)
             return
-        self._at_once += 1
-        task = asyncio.create_task(self._work(scope, _bounded(receive, most), send_until := _Sender(send)))
+        place = int(scope["path"] != _LISTENING)
+        self._at_once += place
+        task = asyncio.create_task(self._work(scope, _bounded(receive, most), send_until := _Sender(send), place))
         done, _ = await asyncio.wait({task}, timeout=seconds)
         if not done and not send_until.started:
             send_until.closed = True
@@ -87,11 +89,11 @@ class Limits:
             return
         await task
 
-    async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _work(self, scope: Scope, receive: Receive, send: Send, place: int) -> None:
         try:
             await self._app(scope, receive, send)
         finally:
-            self._at_once -= 1
+            self._at_once -= place
 
     def _admit(self, request: Request) -> tuple[int, float]:
         """Return how many bytes and seconds a request gets.

@@ -24,6 +24,7 @@ CSRF_HEADER = "X-CSRF-Token"
 KEY_PREFIX = "tk_"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _SEEN = timedelta(minutes=5)  # a session's last use is noted no more often than this
+_LISTENING = "/events"  # asked by an open page, not by a person: it keeps no session alive
 
 
 def new_secret() -> str:
@@ -49,7 +50,7 @@ def caller_of(request: Request, service: ServiceNow) -> Caller:
     if scheme.lower() == "bearer" and token:
         found = _by_key(service, token.strip())
     elif cookie := request.cookies.get(COOKIE):
-        found = _by_session(service, cookie)
+        found = _by_session(service, cookie, request.url.path != _LISTENING)
         if found and request.method not in _SAFE:
             sent = request.headers.get(CSRF_HEADER, "")
             if not hmac.compare_digest(sent.encode(), found.csrf.encode()):
@@ -82,7 +83,7 @@ def _by_key(service: Service, token: str) -> Caller | None:
     )
 
 
-def _by_session(service: Service, cookie: str) -> Caller | None:
+def _by_session(service: Service, cookie: str, note: bool) -> Caller | None:
     hashed = digest(cookie)
     with service.database.read() as session:
         row = session.execute(
@@ -95,7 +96,7 @@ def _by_session(service: Service, cookie: str) -> Caller | None:
     seen, account = row.LoginSession.seen, row.Account
     if seen + timedelta(hours=service.settings.session_hours) <= now():
         return None
-    if seen + _SEEN <= now():
+    if note and seen + _SEEN <= now():
         with service.database.write() as session:
             if login := session.get(LoginSession, hashed):
                 login.seen = now()

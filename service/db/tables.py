@@ -28,6 +28,7 @@ __all__ = [
     "LetterUnit",
     "Link",
     "LoginSession",
+    "SavedView",
     "Suggestion",
     "Webhook",
     "WrongLogin",
@@ -100,6 +101,19 @@ class LoginSession(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
     csrf: Mapped[str] = mapped_column(String(64))
     seen: Mapped[datetime] = mapped_column(default=now)
+
+
+class SavedView(Base):
+    """The filters of a list that a user keeps under a name; ``query`` is its address."""
+
+    __tablename__ = "saved_views"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(60))
+    query: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (UniqueConstraint("account_id", "name"),)
 
 
 class WrongLogin(Base):

@@ -10,11 +10,19 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.types import Scope
 
-from service.web import dashboard, session, summary
+from service.web import dashboard, events, intake, letter, queue, session, summary
 
 __all__ = ["ROUTERS", "install"]
 
-ROUTERS: tuple[APIRouter, ...] = (session.router, dashboard.router, summary.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    session.router,
+    intake.router,
+    queue.router,
+    letter.router,
+    events.router,
+    dashboard.router,
+    summary.router,
+)
 _KEPT = "public, max-age=31536000, immutable"
 
 

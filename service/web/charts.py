@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from io import StringIO
@@ -17,8 +17,7 @@ from service.web.pages import Page
 __all__ = ["Chart", "Span", "charts_of"]
 
 _DAYS, _WEEKS = 92, 731  # up to so many days a point is a day, then a week, then a month
-_STATUSES = (("status", "open"), ("status", "decided"), ("status", "answered"))
-_WAITING = _STATUSES[:2]
+_LONG_AGO = date(1900, 1, 1)
 _MOST = 20  # bars; the table and the CSV have all
 
 
@@ -78,15 +77,10 @@ class Span:
     first: date
     last: date
 
-    def query(self, **filters: str | Sequence[tuple[str, str]]) -> str:
-        """Return filters of the queue for letters of this range."""
-        dates = [("received_from", self.first.isoformat()), ("received_to", self.last.isoformat())]
-        return urlencode([*_pairs(filters), *dates])
-
-
-def _pairs(filters: Mapping[str, Any]) -> list[tuple[str, str]]:
-    status = filters.get("status", _STATUSES)
-    return [*status, *((name, str(value)) for name, value in filters.items() if name != "status")]
+    def query(self, **filters: str) -> str:
+        """Return the queue's own words for letters of this range, of any status unless one is named."""
+        dates = {"received_from": self.first.isoformat(), "received_to": self.last.isoformat()}
+        return urlencode({"status": "any"} | filters | dates)
 
 
 class _Maker:
@@ -96,7 +90,7 @@ class _Maker:
         self._page, self._span, self._statistics, self._found, self._today = page, span, statistics, found, today
         self._t = page.t
 
-    def _link(self, span: Span | None = None, /, **filters: Any) -> str:
+    def _link(self, span: Span | None = None, /, **filters: str) -> str:
         return f"/queue?{(span or self._span).query(**filters)}" if self._page.caller.may("letters:read") else ""
 
     def _chart(
@@ -135,15 +129,16 @@ class _Maker:
             waiting += _sum(self._found.received, one) - _sum(self._found.answered, one)
             levels.append(waiting)
         names = [one.last.isoformat() for one in points]
-        # What waits at the end of a day came at any time before.
-        links = [self._link(Span(date(1900, 1, 1), one.last), status=_WAITING) for one in points]
+        # Only what waits now can be listed: of an earlier day's, much has been answered since.
+        now = self._link(Span(_LONG_AGO, self._span.last), status="waiting")
+        links = ["" if one.last < self._today else now for one in points]
         return self._chart("backlog", "line", names, [(self._t("dashboard.waiting"), levels)], links)
 
     def urgency(self) -> Chart:
         levels, count = [4, 3, 2, 1], self._statistics.urgency
         names = [self._t(f"dashboard.level_{level}") for level in levels]
         values: list[float] = [count.get(level, 0) for level in levels]
-        links = [self._link(urgency=level) for level in levels]
+        links = [self._link(urgency=str(level)) for level in levels]
         return self._chart("urgency", "rows", names, [(self._t("dashboard.items"), values)], links)
 
     def category(self) -> Chart:
@@ -176,9 +171,7 @@ class _Maker:
         states = list(self._found.due)
         names = [self._t(f"dashboard.due_{state}") for state in states]
         values: list[float] = [self._found.due[state] for state in states]
-        late = self._link(status=_WAITING, overdue_on=self._today.isoformat())
-        others = self._link(status=_WAITING)  # the queue is sorted by date, so these follow one another there
-        links = [late if state == "late" else others for state in states]
+        links = [self._link(due="late") if state == "late" else "" for state in states]
         return self._chart("due", "rows", names, [(self._t("dashboard.items"), values)], links)
 
     def share(self) -> Chart:
@@ -187,7 +180,7 @@ class _Maker:
         counts = {kind: getattr(self._statistics, kind) for kind in kinds}
         names = [f"{self._t(f'dashboard.{kind}')} {counts[kind]}/{whole}" for kind in kinds]
         values: list[float] = [round(100 * counts[kind] / whole, 1) if whole else 0 for kind in kinds]
-        links = [self._link(None, **{field: "true"}) for field in kinds.values()]
+        links = [self._link(None, **{field: "yes"}) for field in kinds.values()]
         return self._chart("share", "rows", names, [(self._t("dashboard.part"), values)], links, "percent")
 
     def hot(self) -> Chart:

@@ -59,11 +59,15 @@ def _piece(text: str, group: str, start: int, end: int, found: Sequence[Mapping[
     on = [item for item in found if item["span"][0] < end and item["span"][1] > start]
     own = [item for item in on if _GROUP_OF.get(item["field"], "category") == group]
     counts = any(item["status"] == "active" for item in own)
-    on.sort(key=lambda item: (_ORDER[_GROUP_OF.get(item["field"], "category")], item["status"] != "active", -item["weight"]))
+    on.sort(key=_rank)
     seen: dict[tuple[str, str, str], Mapping[str, Any]] = {}
     for item in on:
         seen.setdefault((item["field"], item["id"], item["note"]), item)
     return Piece(text[start:end], group, counts, tuple(seen.values())[:5], start)
+
+
+def _rank(item: Mapping[str, Any]) -> tuple[int, bool, float]:
+    return _ORDER[_GROUP_OF.get(item["field"], "category")], item["status"] != "active", -item["weight"]
 
 
 def passages(text: str, spans: Iterable[Sequence[int]]) -> list[Piece]:

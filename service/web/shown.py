@@ -13,7 +13,7 @@ from service.web.marks import Piece, cut
 from service.web.pages import Page
 from service.web.texts import texts
 
-__all__ = ["SOON", "Due", "Shown", "due_in", "level_name", "reasons", "shown"]
+__all__ = ["SOON", "Due", "Shown", "described", "due_in", "level_name", "named", "reasons", "shown"]
 
 SOON = 3  # days before a date from which it is shown as near
 _PRINCIPLES = ("territorial", "competent", "recusal")
@@ -197,3 +197,36 @@ def _worded(page: Page, item: Mapping[str, Any]) -> dict[str, Any]:
         "much": much,
         "why": "" if item["status"] == "active" else _or_code(page, f"status.{item['status']}", item["status"]),
     }
+
+
+_KINDS = {"category": "categories", "secondary": "categories", "nature": "natures"}
+_TOLD = (
+    "category", "secondary", "nature", "urgency", "channel", "department", "assisting", "handler", "due", "place",
+    "persons", "collective", "repeat", "needs_review", "review_reason",
+)  # fmt: skip
+
+
+def named(page: Page, field: str, value: Any) -> str:
+    """Return a field's value in words."""
+    if isinstance(value, bool):
+        return page.t("app.yes") if value else page.t("app.no")
+    if value is None or value == "" or value == [] or value == {}:
+        return page.t("app.none")
+    if isinstance(value, list):
+        return page.t("app.comma").join(named(page, field, one) for one in value)
+    if field == "due":
+        days = sorted(value.items(), key=lambda one: str(one[1]))
+        dates = [due_in(page, name, date.fromisoformat(day), date.today()) for name, day in days]
+        return page.t("app.comma").join(f"{one.name} {one.day.isoformat()}" for one in dates)
+    if field == "urgency":
+        return level_name(page, int(value))
+    if field == "review_reason":
+        return _or_code(page, f"reason.{value}", value)
+    return page.name(_KINDS.get(field, "departments"), value) if isinstance(value, str) else str(value)
+
+
+def described(page: Page, decision: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a reader compares of two decisions, field by field in words."""
+    told = {field: named(page, field, decision.get(field)) for field in _TOLD if field != "channel"}
+    channel, _ = _channel(page, decision)
+    return {field: channel if field == "channel" else told[field] for field in _TOLD}

@@ -7,17 +7,17 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  const options = (chart, file) => {
+  const options = (chart, file, width) => {
     const dull = dark.matches && !file;
     const ink = dull ? "#e9e7e1" : "#1b2430", soft = dull ? "#36414c" : "#d9d6cd";
     const colours = dull ? ["#8cc4e3", "#ffb48c"] : ["#1f5673", "#c4581c"];
     const levels = dull ? ["#ff8a80", "#ffb48c", "#f2cd72", "#8cc4e3"] : ["#b3161b", "#c4581c", "#b98a00", "#1f5673"];
     const lying = chart.kind === "rows";
     const font = token("--sans");
-    const room = Math.min(240, Math.max(...chart.names.map((name) => [...name].reduce((sum, sign) => sum + (sign > "\u2e7f" ? 13 : 7.2), 10))));
+    const room = Math.min(240, 0.42 * width, Math.max(...chart.names.map((name) => [...name].reduce((sum, sign) => sum + (sign > "\u2e7f" ? 13.5 : 7.6), 10))));
     const names = {
       type: "category", data: chart.names, inverse: lying, name: lying ? "" : chart.axis, nameLocation: "middle", nameGap: 30,
-      axisLabel: lying ? { color: ink, width: room, overflow: "truncate", interval: 0 } : { color: ink, formatter: (day) => day.slice(5) },
+      axisLabel: lying ? { color: ink, fontSize: 13, width: room, overflow: "truncate", interval: 0 } : { color: ink, formatter: (day) => day.slice(5) },
       axisLine: { lineStyle: { color: soft } }, axisTick: { show: false }, nameTextStyle: { color: ink },
     };
     const values = {
@@ -40,6 +40,7 @@
     };
   };
 
+  const at = (chart) => document.querySelector(`[data-chart="${chart.key}"]`).clientWidth;
   const height = (chart) => (chart.kind === "rows" ? 50 + chart.names.length * (chart.series.length > 1 ? 46 : 32) + (chart.series.length > 1 ? 26 : 0) : 300);
 
   const draw = (chart) => {
@@ -48,7 +49,7 @@
     place.style.display = "block";
     place.style.height = `${height(chart)}px`;
     const picture = echarts.init(place, null, { renderer: "canvas" });
-    picture.setOption(options(chart, false));
+    picture.setOption(options(chart, false, at(chart)));
     picture.on("click", (event) => { const link = chart.links[event.dataIndex]; if (link) location.assign(link); });
     drawn.set(chart.key, picture);
     const button = document.querySelector(`[data-png="${chart.key}"]`);
@@ -59,7 +60,7 @@
   const save = (chart) => {
     const place = document.createElement("div");
     const picture = echarts.init(place, null, { renderer: "canvas", width: 960, height: height(chart) + 60 });
-    picture.setOption(options(chart, true));
+    picture.setOption(options(chart, true, 960));
     const link = document.createElement("a");
     link.href = picture.getDataURL({ type: "png", pixelRatio: 2, backgroundColor: "#fff" });
     link.download = `${chart.key}.png`;
@@ -68,6 +69,10 @@
   };
 
   given.charts.filter((chart) => chart.names.length).forEach(draw);
-  addEventListener("resize", () => drawn.forEach((picture) => picture.resize()));
-  dark.addEventListener("change", () => given.charts.forEach((chart) => drawn.get(chart.key)?.setOption(options(chart, false))));
+  const again = () => given.charts.forEach((chart) => {
+    const picture = drawn.get(chart.key);
+    if (picture) { picture.setOption(options(chart, false, at(chart))); picture.resize(); }
+  });
+  addEventListener("resize", again);
+  dark.addEventListener("change", again);
 })();

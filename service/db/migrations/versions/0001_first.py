@@ -208,6 +208,16 @@ def upgrade() -> None:
         sa.Column("expires", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("hash"),
+    op.create_table(
+        "saved_views",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("account_id", "name"),
+    )
     )
     op.create_table(
         "sessions",
@@ -324,6 +334,7 @@ def downgrade() -> None:
         "jobs",
         "idempotent",
         "audit_head",
+        "saved_views",
         "audit",
         "accounts",
     ):
