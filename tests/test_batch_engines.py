@@ -242,7 +242,7 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from distributed import LocalCluster
 
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50,
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50,
         local_directory=str(tmp_path_factory.mktemp("scratch")),
     ) as cluster:  # fmt: skip
         yield cluster

@@ -80,7 +80,11 @@ def test_a_cluster_trains_the_same_bundle(
     table.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     words = ["train", str(table), "--label-column", "category", "--search", "--data", str(tiny_home), "--lang", "en"]
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50, local_directory=str(tmp_path / "s")
+        n_workers=2,
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=50,
+        local_directory=str(tmp_path / "s"),
     ) as cluster:
         assert main([*words, "--out", str(tmp_path / "far" / "own"), "--scheduler", cluster.scheduler_address]) == 0
     assert main([*words, "--out", str(tmp_path / "near" / "own")]) == 0

@@ -122,7 +122,7 @@ def cluster(scheduler: str | None = None, workers: int | None = None) -> Iterato
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="triage-", ignore_cleanup_errors=True))
             with deaf(resource_tracker):
                 local = LocalCluster(
-                    n_workers=workers, threads_per_worker=1, dashboard_address=None, local_directory=scratch,
+                    n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", local_directory=scratch,
                     silence_logs=logging.CRITICAL,
                 )  # fmt: skip
             where = {"address": stack.enter_context(local)}

@@ -85,9 +85,9 @@ def _summary(summary: Any, arguments: argparse.Namespace) -> Any:
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     done = summary.letters + summary.rejects - summary.earlier
-    rate = done / summary.seconds if summary.seconds else 0
+    speed = f" ({summary.seconds:.1f} s, {done / summary.seconds:,.0f}/s)" if summary.seconds else ""
     output = escape(str(arguments.output))
-    table.add_row(("letters", "来信")[zh], f"{summary.letters:,} -> {output} ({summary.seconds:.1f} s, {rate:,.0f}/s)")
+    table.add_row(("letters", "来信")[zh], f"{summary.letters:,} -> {output}{speed}")
     if summary.rejects:
         table.add_row(("rejects", "未处理")[zh], f"{summary.rejects:,} -> {output}.rejects.jsonl")
     table.add_row(("review", "需复核")[zh], f"{summary.review:,}  {_counts(summary.reason)}")
