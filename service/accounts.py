@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -34,6 +35,7 @@ _WINDOW = timedelta(minutes=15)
 _LOCK = 7_746_189  # any number of ours: the first start, and guesses that are counted, go one after the other
 _HASHER = PasswordHasher()
 _TURN = threading.BoundedSemaphore(2)  # each hash takes 64 MiB: a flood of logins must not take all memory
+_LINE = threading.BoundedSemaphore(12)  # nor every thread that other requests need
 
 
 class Fresh(NamedTuple):
@@ -42,6 +44,16 @@ class Fresh(NamedTuple):
     account: Account
     cookie: str
     csrf: str
+
+
+@contextmanager
+def _in_line() -> Iterator[None]:
+    if not _LINE.acquire(blocking=False):
+        raise Problem("logins", {"Retry-After": "2"})
+    try:
+        yield
+    finally:
+        _LINE.release()
 
 
 def login_name(name: str) -> str:
@@ -121,7 +133,8 @@ def set_up(service: Service, token: str, password: str, display: str | None, coo
         account = session.get(Account, _linked(session, token))
     if account is None or not account.active:
         raise Problem("link_used")
-    hashed = _hashed(account, password)
+    with _in_line():
+        hashed = _hashed(account, password)
     with service.database.write() as session:
         number = session.scalar(
             delete(Link).where(Link.hash == digest(token), Link.expires > now()).returning(Link.account_id)
@@ -205,6 +218,14 @@ def _matches(account: Account | None, password: str) -> bool:
     return account is not None and known is not None and account.active
 
 
+def _rehashed(account: Account, password: str) -> str | None:
+    """Return a new hash of a right password where the one that is kept is of older parameters."""
+    if not _HASHER.check_needs_rehash(account.password or ""):
+        return None
+    with _TURN:
+        return _HASHER.hash(_same(password))
+
+
 def _admit(service: Service, name: str, address: str) -> list[int]:
     """Count an attempt as wrong until it proves right, so that guesses sent at once are all counted.
 
@@ -250,20 +271,20 @@ def login(service: Service, name: str, password: str, address: str, cookie: str 
     Raises
     ------
     Problem
-        ``wrong_password``, the same for a name that does not exist; ``login_wait``.
+        ``wrong_password``, the same for a name that does not exist; ``login_wait``; ``logins`` if many log in at once.
     """
     name = login_name(name)
-    attempt = _admit(service, name, address)
-    with service.database.read() as session:
-        known = session.scalars(select(Account).where(Account.name == name)).one_or_none()
-    right = _matches(known, password)
+    with _in_line():
+        attempt = _admit(service, name, address)
+        with service.database.read() as session:
+            known = session.scalars(select(Account).where(Account.name == name)).one_or_none()
+        right = _matches(known, password)
+        newer = _rehashed(known, password) if right and known else None
     with service.database.write() as session:
         account = session.get(Account, known.id, with_for_update=True) if known else None
         if right and account and known and account.active and account.password == known.password:
             _forget(service, session, name, attempt)
-            if _HASHER.check_needs_rehash(account.password or ""):
-                with _TURN:
-                    account.password = _HASHER.hash(_same(password))
+            account.password = newer or account.password
             audit.append(session, _name(account), "login", f"account:{account.id}")
             return _begin(service, session, account, cookie)
         _failed(service, session, known, address)
@@ -306,9 +327,10 @@ def change_password(service: Service, number: int, current: str, password: str, 
     """
     with service.database.read() as session:
         known = session.get_one(Account, number)
-    attempt = _admit(service, known.name, address)
-    right = _matches(known, current)
-    wanted = _hashed(known, password) if right else ""
+    with _in_line():
+        attempt = _admit(service, known.name, address)
+        right = _matches(known, current)
+        wanted = _hashed(known, password) if right else ""
     with service.database.write() as session:
         account = session.get_one(Account, number, with_for_update=True)
         if right and account.active and account.password == known.password:

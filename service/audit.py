@@ -1,4 +1,9 @@
-"""The audit: append-only, each row chained to the one before by hash."""
+"""The audit: append-only, each row chained to the one before by hash.
+
+The database itself refuses to alter or remove rows (triggers, see the first migration). Rows hold who, when, codes,
+dates and settings, no text of letters and no personal data of petitioners, so they outlive a letter's anonymising:
+retention adds a row and removes none.
+"""
 
 from __future__ import annotations
 

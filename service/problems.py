@@ -44,6 +44,7 @@ _STATUS = {
     "busy": 429,
     "rate": 429,
     "login_wait": 429,
+    "logins": 429,
     "internal": 500,
     "database": 503,
     "timeout": 504,
@@ -95,9 +96,9 @@ class Problem(TriageError):
         return _texts()[self.code][lang].format(**self.values)
 
 
-def status_of(error: TriageError) -> int:
-    """Return the HTTP status of an error: 422 for a fault in what was sent, unless its code says otherwise."""
-    return _STATUS.get(error.code, 422)
+def status_of(code: str) -> int:
+    """Return the HTTP status of an error's code: 422 for a fault in what was sent, unless the table says otherwise."""
+    return _STATUS.get(code, 422)
 
 
 def _language(request: Request) -> str:
@@ -109,7 +110,7 @@ def _language(request: Request) -> str:
 
 def problem_response(request: Request, error: TriageError, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
     """Return the answer for an error."""
-    status = status_of(error)
+    status = status_of(error.code)
     body: dict[str, Any] = {
         "type": f"urn:triage:problem:{error.code}",
         "title": error.code.replace("_", " "),

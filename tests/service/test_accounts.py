@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -340,6 +341,18 @@ class TestThrottle:
             codes = list(pool.map(guess, range(8)))
         assert codes.count(401) == 3
         assert codes.count(429) == 5
+
+    def test_a_flood_of_logins_waits_outside_and_is_not_counted(self, fresh: Office) -> None:
+        desk = fresh.desk("clerk")
+        with ExitStack() as line:
+            while accounts._LINE.acquire(blocking=False):
+                line.callback(accounts._LINE.release)
+            for _ in range(4):
+                refused = desk.log_in()
+                assert (refused.status_code, refused.json()["code"]) == (429, "logins")
+                assert refused.headers["retry-after"] == "2"
+            assert desk.get("/v1/me").status_code == 200
+        assert desk.log_in().status_code == 200
 
     def test_a_right_password_forgets_the_wrong_ones_of_its_name(self, fresh: Office) -> None:
         desk = fresh.desk("clerk")
