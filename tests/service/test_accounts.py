@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 from starlette.testclient import TestClient
 
 from service import Settings, accounts, create_app
@@ -22,9 +22,18 @@ from service.security import COOKIE, digest
 from tests.service.conftest import LETTER, Desk, NewDatabase, Office, open_office
 
 
+@pytest.fixture(scope="module")
+def strict(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    yield from open_office(new_database(), tmp_path_factory.mktemp("strict"), login_attempts=3)
+
+
 @pytest.fixture
-def fresh(new_database: NewDatabase, tmp_path: Path) -> Iterator[Office]:
-    yield from open_office(new_database(), tmp_path, login_attempts=3)
+def fresh(strict: Office) -> Office:
+    """A service that bears three wrong passwords, which nobody sent yet, and whose users have all left."""
+    with strict.service.database.write() as session:
+        session.execute(delete(WrongLogin))
+        session.execute(update(Account).values(active=False))
+    return strict
 
 
 @pytest.fixture(scope="module")
@@ -296,10 +305,11 @@ class TestLogin:
 
 
 class TestThrottle:
-    def test_a_name_waits_in_every_worker_even_with_the_right_password(self, fresh: Office, tmp_path: Path) -> None:
+    def test_a_name_waits_in_every_worker_even_with_the_right_password(self, fresh: Office) -> None:
         desk, other = fresh.desk("clerk"), fresh.desk("clerk")
         url = str(fresh.service.database.url.render_as_string(hide_password=False))
-        with TestClient(create_app(Settings(state=tmp_path, database=url, login_attempts=3))) as worker:
+        state = fresh.service.settings.state
+        with TestClient(create_app(Settings(state=state, database=url, login_attempts=3))) as worker:
             for client in (fresh.client, worker, fresh.client):
                 sent = {"name": desk.name.upper(), "password": "wrong password"}
                 assert client.post("/v1/session", json=sent).status_code == 401
@@ -458,8 +468,12 @@ class TestAccounts:
         admin = fresh.desk("administrator")
         path = f"/v1/accounts/{admin.account}"
         with fresh.service.database.write() as session:  # one who was invited and one who left do not count
-            accounts.create(session, "tests", Account(name="invited", role="administrator"))
-            accounts.create(session, "tests", Account(name="left", role="administrator", active=False, password="x"))
+            accounts.create(session, "tests", Account(name=f"invited-{next(iter(change))}", role="administrator"))
+            accounts.create(
+                session,
+                "tests",
+                Account(name=f"left-{next(iter(change))}", role="administrator", active=False, password="x"),
+            )
         refused = admin.patch(path, json=change)
         assert (refused.status_code, refused.json()["code"]) == (409, "last_administrator")
         assert admin.get("/v1/me").json()["role"] == "administrator"
