@@ -22,7 +22,7 @@ from service.security import new_secret
 from service.sight import left
 from service.uploads import MOST, entry_of, readings, temporary
 from service.web.pages import Page, PageNow, pages, shown_fault
-from service.web.shown import level_name, reasons, shown
+from service.web.shown import level_name, reasons, shorten, shown
 from triage import Decision, InputError, TriageError
 
 __all__ = ["router"]
@@ -178,7 +178,7 @@ def _row(page: Page, found: _Found, judged: Any) -> dict[str, Any]:
     return {
         "file": found.file,
         "fault": "",
-        "title": petition.title or petition.body[:60],
+        "title": petition.title or shorten(petition.body, 60),
         "level": judged.urgency,
         "level_name": level_name(page, judged.urgency),
         "category": page.name("categories", judged.category),
@@ -192,7 +192,7 @@ def _made(page: Page, letter: Letter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "number": letter.number,
-        "title": letter.title_masked or letter.text_masked[:60],
+        "title": letter.title_masked or shorten(letter.text_masked, 60),
         "level": letter.urgency,
         "level_name": level_name(page, letter.urgency),
     }

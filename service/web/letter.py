@@ -21,7 +21,7 @@ from service.sight import corrections_of, etag, left, past, previewed, revealed,
 from service.web.marks import passages
 from service.web.pages import Page, PageNow, local, pages
 from service.web.queue import asked
-from service.web.shown import described, level_name, named, reasons, shown
+from service.web.shown import described, level_name, named, reasons, shorten, shown
 
 __all__ = ["router"]
 
@@ -71,7 +71,7 @@ def _told(look: Page, letter: Letter, queue: str) -> dict[str, Any]:
         "letter": letter,
         "version": etag(letter),
         "view": shown(look, letter.decision, letter.text_masked, running=letter.status != "answered"),
-        "title": letter.title_masked.strip() or letter.text_masked.strip()[:40],
+        "title": letter.title_masked.strip() or shorten(letter.text_masked, 40),
         "queue": queue,
         "way": local(queue, "/queue"),
         "fix": letter.id if decides and not letter.anonymised else None,

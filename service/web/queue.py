@@ -19,13 +19,14 @@ from service.paging import Order, page
 from service.problems import Problem
 from service.sight import seen
 from service.web.pages import Page, PageNow, local, pages
-from service.web.shown import SOON, Due, due_in, level_name, reasons
+from service.web.shown import SOON, Due, due_in, level_name, reasons, shorten
 
 __all__ = ["Asked", "asked", "router"]
 
 router = pages()
 _LIMIT = 50
 _MOST = 200  # letters accepted at once
+_TITLE = 90  # characters of a letter that has no heading
 _VIEWS = 20  # views that one user keeps
 _FLAGS = ("needs_review", "collective", "repeat")
 _NEWEST = (Order(Letter.id, falling=True),)
@@ -97,7 +98,7 @@ def _row(page: Page, letter: Letter) -> Row:
         due = due_in(page, "", date.fromisoformat(letter.due_next), date.today())
     return Row(
         letter=letter,
-        title=letter.title_masked.strip() or letter.text_masked.strip()[:60],
+        title=letter.title_masked.strip() or shorten(letter.text_masked.strip(), _TITLE),
         level_name=level_name(page, letter.urgency),
         due=due,
         category=page.name("categories", letter.category),

@@ -13,8 +13,9 @@ from service.web.marks import Piece, cut
 from service.web.pages import Page
 from service.web.texts import texts
 
-__all__ = ["SOON", "Due", "Shown", "described", "due_in", "level_name", "named", "reasons", "shown"]
+__all__ = ["SOON", "Due", "Shown", "described", "due_in", "level_name", "named", "reasons", "shorten", "shown"]
 
+_SEEN = 0.01  # candidates below this are not shown
 SOON = 3  # days before a date from which it is shown as near
 _PRINCIPLES = ("territorial", "competent", "recusal")
 
@@ -71,6 +72,12 @@ def _or_code(page: Page, key: str, code: str) -> str:
     return page.t(key) if key in texts() else code
 
 
+def shorten(text: str, most: int) -> str:
+    """Return the beginning of a text, marked where it is cut."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most].rstrip()}…"
+
+
 def due_in(page: Page, name: str, day: date, today: date, running: bool = True, provisional: bool = False) -> Due:
     """Return a date with how near it is."""
     days = (day - today).days
@@ -102,7 +109,7 @@ def shown(page: Page, decision: Mapping[str, Any], text: str, running: bool = Tr
         criteria=_criteria(page, decision, text),
         category=page.name("categories", decision["category"]),
         confidence=decision["confidence"],
-        candidates=[(page.name("categories", code), score) for code, score in scores][:4],
+        candidates=[(page.name("categories", code), score) for code, score in scores if score >= _SEEN][:4],
         secondary=[page.name("categories", code) for code in decision["secondary"]],
         nature=page.name("natures", decision["nature"]),
         channel=channel,
