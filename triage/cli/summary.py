@@ -67,7 +67,7 @@ def _show(summary: Any) -> None:
             drawn.add_row(*(Text(shown(cell, column.kind)) for cell, column in pairs))
         screen.print()
         screen.print(drawn)
-    fill = {"zh": "台账中没有:", "en": "Not in this ledger:"}[summary.lang]
+    fill = {"zh": "台账中没有：", "en": "Not in this ledger:"}[summary.lang]
     screen.print()
     screen.print(Text(f"{fill}{'' if summary.lang == 'zh' else ' '}" + "; ".join(
         f"{row.cells[0]} ({row.cells[1]})" for row in summary.missing.rows

@@ -199,8 +199,7 @@ def _table(document: Any, table: Table, words: Words, number: int, most: int = _
 def _widths(table: Table) -> list[float]:
     """Share the page's width out: names get what is left."""
     narrow = {"number": 1.7, "share": 2.2, "change": 1.9, "rate": 3.2, "fill": 3.0, "text": 0.0}
-    names = [column.kind for column in table.columns].count("text")
-    unit = [1.9 if column.key == "unit" else narrow[column.kind] for column in table.columns]
-    free = max(_WIDTH - sum(unit), 3.0 * names)
-    wide = [width == 0.0 for width in unit]
-    return [free / sum(wide) if is_wide else width for width, is_wide in zip(unit, wide, strict=True)]
+    widths = [1.9 if column.key == "unit" else narrow[column.kind] for column in table.columns]
+    names = widths.count(0.0)
+    free = max(_WIDTH - sum(widths), 3.0 * names)
+    return [width or free / names for width in widths]

@@ -54,12 +54,12 @@ class Villages:
         return self._cut(place.strip())
 
     def _cut_anew(self, place: str) -> str:
-        if self._is_unit(place):
-            return place
         if place.isascii():  # "12 Mill Lane, Shangping Village": the smaller stands first
             parts = [part.strip() for part in place.split(",")]
             first = next((number for number, part in enumerate(parts) if self._is_unit(part)), len(parts))
             return ", ".join(parts[first:])
+        if self._is_unit(place):
+            return place
         found = self._village.match(place)
         return _MARKS.sub("", found.group()) if found else ""
 

@@ -97,7 +97,7 @@ def percent(value: float, signed: bool = False) -> str:
     >>> percent(0.125), percent(0.038, signed=True)
     ('12.5 %', '+3.8 %')
     """
-    return f"{100 * value:{'+' if signed else ''}.1f} %"
+    return f"{round(100 * value, 1) + 0.0:{'+' if signed else ''},.1f} %"  # + 0.0: no "-0.0"
 
 
 def shown(cell: Any, kind: str) -> str:
