@@ -16,10 +16,11 @@ import pytest
 from openpyxl import load_workbook
 from sqlalchemy import func, select, update
 
-from service import jobs
+from service import Settings, jobs
 from service.db.tables import Account, AuditRow, Idempotent, Job, Letter, LoginSession, now
 from service.housekeeping import drop_old
 from tests.service.conftest import ACCUSATION, NewDatabase, Office, open_office
+from tests.service.workers import Workers, children
 
 Headers = dict[str, str]
 LAMP = "第{}组的路灯坏了半年，请尽快修好。"
@@ -48,8 +49,7 @@ def send(office: Office, headers: Headers, content: bytes, name: str = "letters.
 
 def ended(office: Office, headers: Headers, job: int, path: str = "/v1/jobs") -> dict[str, Any]:
     def look() -> dict[str, Any] | None:
-        told = office.client.get(f"{path}/{job}", headers=headers).json()
-        return told if told["state"] in jobs.ENDED else None
+        return _ended(office.client.get(f"{path}/{job}", headers=headers).json())
 
     return dict(until(look))
 
@@ -270,6 +270,31 @@ class TestOneProcess:
             assert len(seen) == len(set(seen)) == 396
 
 
+@pytest.mark.slow
+def test_when_the_process_that_keeps_house_is_killed_another_does(new_database: NewDatabase, tmp_path: Path) -> None:
+    rows = [(f"癸-{number}", "路灯", LAMP.format(number)) for number in range(400)]
+    workers = Workers(Settings(state=tmp_path, database=new_database(), rate=0))
+    try:
+        with workers.client(0) as client:
+            job = client.post("/v1/jobs", files={"file": ("a.csv", table(*rows))}).json()["id"]
+            until(lambda: client.get(f"/v1/jobs/{job}").json()["done"])
+        (keeper,) = [place for place, one in enumerate(workers.processes) if children(one.pid)]
+        (child,) = children(workers.processes[keeper].pid)
+        workers.processes[keeper].kill()
+        os.kill(child, signal.SIGKILL)
+        with workers.client(1 - keeper) as client:
+            told = until(lambda: _ended(client.get(f"/v1/jobs/{job}").json()))
+            assert (told["state"], told["done"], told["rejects"]) == ("done", 400, 0)
+            found = client.get("/v1/letters", params={"job": job, "limit": 500}).json()["items"]
+        assert sorted(one["number"] for one in found) == sorted(row[0] for row in rows)
+    finally:
+        workers.stop()
+
+
+def _ended(told: dict[str, Any]) -> dict[str, Any] | None:
+    return told if told["state"] in jobs.ENDED else None
+
+
 def _on(office: Office, job: int) -> None:
     """Wait until a job gets on."""
 
@@ -283,23 +308,8 @@ def _on(office: Office, job: int) -> None:
 
 def _kill_when_on(office: Office, job: int) -> None:
     _on(office, job)
-    for child in children():
+    for child in children(os.getpid()):
         os.kill(child, signal.SIGKILL)
-
-
-def children() -> list[int]:
-    """Return the processes that this one started to work on jobs."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            if words[2:3] == [b"service.worker"] and parent == os.getpid():
-                found.append(int(folder.name))
-    return found
 
 
 def test_old_rows_are_dropped_and_fresh_ones_stay(office: Office, clerk: Headers) -> None:
