@@ -63,6 +63,63 @@ def _pair(decision: Mapping[str, float], name: str) -> str:
     return f"{decision[f'{name}_f1']:.3f}; {decision[f'{name}_f1_rules_alone']:.3f}"
 
 
+def _row(name: str, cells: Sequence[str]) -> str:
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def performance(found: Mapping[str, Any]) -> str:
+    """Return the tables of speed and memory, read from the bench's ``results.json``."""
+    machine, kinds = found["machine"], [found["rates"][kind] for kind in ("all", "long")]
+    parallel, growth, similar = found["parallel"], found["growth"], found["similar"]
+    rates = (
+        ("plain pipeline", "plain"),
+        ("category only", "category"),
+        ("full triage", "full"),
+        ("`rjieba.cut` alone", "rjieba"),
+        ("both cuts that the category reads, alone", "both_cuts"),
+    )
+    ratios = (
+        ("category only / plain pipeline", "category_to_plain"),
+        ("full triage / plain pipeline", "full_to_plain"),
+        ("both cuts alone / plain pipeline: the bound", "both_cuts_to_plain"),
+        ("category only / `rjieba.cut`", "category_to_rjieba"),
+    )
+    lengths = " | ".join(f"{kind['letters']:,} of {kind['characters']:.0f} characters" for kind in kinds)
+    lines = [
+        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}; {machine['load_before']:.1f} "
+        "processes of others at the start.",
+        "",
+        f"| letters a second | {lengths} |",
+        "|---|---|---|",
+        *(_row(name, [f"{kind['rates'][key]:,.0f}" for kind in kinds]) for name, key in rates),
+        *(_row(name, [f"{kind[key]:.2f}" for kind in kinds]) for name, key in ratios),
+        "",
+        "| `triage batch`, by the clock | letters a second |",
+        "|---|---|",
+        *(
+            f"| {way}, {workers} | {parallel['rates'][way + workers]:,.0f} |"
+            for way in parallel["gains"]
+            for workers in "12"
+        ),
+        *(f"| {way}, two workers / one | {gain:.2f} |" for way, gain in parallel["gains"].items()),
+        "",
+        "| letters, one worker | processor seconds | memory, MB |",
+        "|---|---|---|",
+        *(f"| {row['letters']:,} | {row['seconds']:.1f} | {row['memory']:,.0f} |" for row in growth["rows"]),
+        "",
+        f"A thousand letters more take {growth['seconds_per_1000']:.2f} s and {growth['memory_per_1000']:.2f} MB; "
+        f"R² of the straight line {growth['straightness']:.4f}.",
+        "",
+        f"`import triage`: {1000 * found['start']['import']:.0f} ms. `triage classify` of one letter: "
+        f"{found['start']['classify']:.2f} s.",
+        "",
+        f"Index of {similar['letters']:,} earlier letters: a question {similar['clock_ms'][0]:.1f} ms (median), "
+        f"{similar['clock_ms'][1]:.1f} ms (95 %); {similar['many_per_second']:,.0f} insertions a second; "
+        f"{similar['index_mb']:,.0f} MB.",
+    ]
+    return "\n".join(lines)
+
+
 def counts(files: Sequence[Path]) -> str:
     """Return the tables of a corpus: letters by file, code, language, level, nature and register."""
     letters = {path: _letters(path) for path in files}
@@ -126,7 +183,9 @@ def blocks() -> dict[Path, tuple[str, str]]:
     """Return, by document, the marker and the block that belongs behind it."""
     metrics = json.loads((ROOT / "models" / "base" / "metrics.json").read_text(encoding="utf-8"))
     corpora = ROOT / "data" / "corpora"
+    results = json.loads((ROOT / "tests" / "bench" / "results.json").read_text(encoding="utf-8"))
     return {
+        ROOT / "docs" / "performance.md": ("<!-- performance -->", performance(results)),
         ROOT / "README.md": ("<!-- figures -->", figures(metrics)),
         corpora / "README.md": ("<!-- counts -->", counts(sorted(corpora.glob("*.jsonl")))),
     }
