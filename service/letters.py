@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -134,7 +134,7 @@ def enter(
     Problem
         ``exists`` if there is a letter of that number.
     """
-    letters = []
+    made = []
     for entry, decision in zip(entries, decisions, strict=True):
         petition = entry.letter
         judged = _judged(triager, petition, decision)
@@ -148,8 +148,9 @@ def enter(
             person=_person(service, petition),
             job_id=entry.job,
             job_row=entry.row,
-            decision={},
-            **_columns(judged),
+            status="open",
+            version=1,
+            **_columns(triager, judged, "open"),
         )
         session.add(letter)
         try:
@@ -158,16 +159,16 @@ def enter(
             raise Problem("exists", what="letter", name=petition.id) from None
         if not petition.id:
             letter.number = f"{entry.received.year}-{letter.id:06d}"
-        suggestion = Suggestion(letter_id=letter.id, bundle=decision.model, decision=judged.decision)
-        session.add(suggestion)
-        session.flush()
-        letter.suggestion_id = suggestion.id
-        _stand(session, triager, letter, judged)
+            letter.decision = letter.decision | {"id": letter.number}
+        session.add(Suggestion(letter_id=letter.id, bundle=decision.model, decision=judged.decision))
+        session.add_all(_looked_up(letter, judged))
+        if not letter.sealed:
+            search.put(session, letter.id, _words(letter))
         audit.append(session, actor, "letter.enter", f"letter:{letter.id}", after=_told(letter))
         if letter.urgency >= _URGENT:
             events.emit(session, "letter.urgent", letter)
-        letters.append(letter)
-    return letters
+        made.append(letter)
+    return made
 
 
 def _person(service: Service, petition: Petition) -> str:
@@ -178,53 +179,59 @@ def _person(service: Service, petition: Petition) -> str:
     return service.token("person", known) if known else ""
 
 
-def _columns(judged: Judged) -> dict[str, Any]:
+def _columns(triager: Triager, judged: Judged, status: str) -> dict[str, Any]:
     """Return the columns that a decision fills."""
     names = ("category", "nature", "urgency", "department", "place", "collective", "repeat", "needs_review")
     return {name: judged.decision[name] for name in names} | {
         "sealed": judged.sealed,
         "title_masked": judged.title,
         "text_masked": judged.text,
-        "due_next": NEVER,
+        "decision": judged.decision,
+        "due_next": _due_next(triager, judged.decision["due"], status),
     }
 
 
+def _looked_up(letter: Letter, judged: Judged) -> list[LetterDepartment | LetterUnit]:
+    """Return the rows by which a letter is looked up."""
+    parts = dict.fromkeys([letter.department, *judged.decision["assisting"]])
+    return [
+        *(
+            LetterDepartment(letter_id=letter.id, department=code, leads=code == letter.department)
+            for code in parts
+            if code
+        ),
+        *(
+            LetterUnit(letter_id=letter.id, kind=one.kind, level=one.level, department=one.department, name=one.name)
+            for one in judged.units
+        ),
+    ]
+
+
+def _words(letter: Letter) -> str:
+    return f"{letter.number} {letter.text_masked}"
+
+
 def _stand(session: Session, triager: Triager, letter: Letter, judged: Judged) -> None:
-    """Let a letter stand as decided, and everything that is looked up by it."""
-    for name, value in _columns(judged).items():
+    """Let a letter stand as decided, and everything that it is looked up by."""
+    for name, value in _columns(triager, judged, letter.status).items():
         setattr(letter, name, value)
-    letter.decision = judged.decision | {"id": letter.number}
-    letter.due_next = _due_next(triager, letter)
     for table in (LetterDepartment, LetterUnit):
-        for row in session.scalars(select(table).where(table.letter_id == letter.id)):
-            session.delete(row)
-    session.flush()
-    parts = dict.fromkeys([letter.department, *letter.decision["assisting"]])
-    session.add_all(
-        LetterDepartment(letter_id=letter.id, department=code, leads=code == letter.department)
-        for code in parts
-        if code
-    )
-    session.add_all(
-        LetterUnit(letter_id=letter.id, kind=one.kind, level=one.level, department=one.department, name=one.name)
-        for one in judged.units
-    )
-    if letter.sealed:
-        search.remove(session, letter.id)  # a search must not tell that it exists
-    else:
-        search.put(session, letter.id, f"{letter.number} {letter.text_masked}")
-    session.flush()
+        session.execute(delete(table).where(table.letter_id == letter.id))
+    session.add_all(_looked_up(letter, judged))
+    search.remove(session, letter.id)
+    if not letter.sealed:  # a search must not tell that it exists
+        search.put(session, letter.id, _words(letter))
 
 
-def _due_next(triager: Triager, letter: Letter) -> str:
+def _due_next(triager: Triager, due: Mapping[str, str], status: str) -> str:
     """Return the next date that must not pass: of all clocks while it is open, then of those from acceptance on."""
     clocks = triager.policy.taxonomy.clocks
-    if letter.status == "answered":
+    if status == "answered":
         return NEVER
     running = {
         name: day
-        for name, day in letter.decision["due"].items()
-        if letter.status == "open" or (name in clocks and clocks[name].start != "received")
+        for name, day in due.items()
+        if status == "open" or (name in clocks and clocks[name].start != "received")
     }
     return min(running.values(), default=NEVER)
 
@@ -268,6 +275,7 @@ def preview(
     petition = Petition(letter.body, letter.title, letter.number, fields)
     with service.gate():
         decision = triager.reconsider(petition, {name: stated[name] for name in _RECOUNTED if name in stated})
+    judged_by(triager)
     judged = _judged(triager, petition, decision)
     for name in (*_LISTS, *_FLAGS, "place", "persons"):
         if name in stated:
@@ -275,7 +283,6 @@ def preview(
     return judged
 
 
-    judged_by(triager)
 def _check(triager: Triager, name: str, correction: Correction) -> None:
     taxonomy, value = triager.policy.taxonomy, correction.value
     if name not in CORRECTABLE:
@@ -331,15 +338,16 @@ def decide(
     }
     letter.status = "decided"
     if judged is None:
-        letter.due_next = _due_next(triager, letter)
+        letter.due_next = _due_next(triager, letter.decision["due"], letter.status)
     else:
         letter.fields = dict(judged.petition.fields)
         _stand(session, triager, letter, judged)
     _touch(letter)
+    shown = select(Suggestion.id).where(Suggestion.letter_id == letter.id).order_by(Suggestion.id.desc()).limit(1)
     session.add(
         ClerkDecision(
             letter_id=letter.id,
-            suggestion_id=letter.suggestion_id,
+            suggestion_id=session.scalars(shown).one(),
             bundle=str(letter.decision["model"]),
             by=actor,
             changes=changes,
@@ -369,7 +377,7 @@ def _move(session: Session, triager: Triager, actor: str, letter: Letter, wanted
     before = _told(letter)
     letter.status = status
     letter.answered = now() if status == "answered" else None
-    letter.due_next = _due_next(triager, letter)
+    letter.due_next = _due_next(triager, letter.decision["due"], letter.status)
     _touch(letter)
     audit.append(session, actor, f"letter.{status}", f"letter:{letter.id}", before, _told(letter))
 

@@ -27,8 +27,7 @@ def _words(words: str) -> list[str]:
 
 
 def put(session: Session, letter: int, words: str) -> None:
-    """Make a letter findable by a text, in place of what it was findable by."""
-    remove(session, letter)
+    """Make a letter findable by a text; what it was findable by before must be removed."""
     line = " ".join(_words(words[:_LONGEST]))
     if session.get_bind().dialect.name == "sqlite":
         session.execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator, UniqueConstraint, text
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
@@ -175,7 +175,6 @@ class Letter(Base):
     needs_review: Mapped[bool]
     due_next: Mapped[str] = mapped_column(String(10))
     person: Mapped[str] = mapped_column(String(64), default="")
-    suggestion_id: Mapped[int | None]
     decision: Mapped[dict[str, Any]]
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"))
     job_row: Mapped[int | None]
@@ -184,7 +183,7 @@ class Letter(Base):
 
     __table_args__ = (
         UniqueConstraint("job_id", "job_row"),
-        Index("letters_queue", "status", "urgency", "due_next", "id"),
+        Index("letters_queue", "status", "sealed", text("urgency DESC"), "due_next", "id"),  # the order of the queue
         Index("letters_received", "received", "id"),
         Index("letters_category", "category", "id"),
         Index("letters_person", "person"),

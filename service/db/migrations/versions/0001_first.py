@@ -183,7 +183,6 @@ def upgrade() -> None:
         sa.Column("needs_review", sa.Boolean(), nullable=False),
         sa.Column("due_next", sa.String(length=10), nullable=False),
         sa.Column("person", sa.String(length=64), nullable=False),
-        sa.Column("suggestion_id", sa.Integer(), nullable=True),
         sa.Column("decision", JSON, nullable=False),
         sa.Column("job_id", sa.Integer(), nullable=True),
         sa.Column("job_row", sa.Integer(), nullable=True),
@@ -199,7 +198,9 @@ def upgrade() -> None:
     )
     op.create_index("letters_category", "letters", ["category", "id"], unique=False)
     op.create_index("letters_person", "letters", ["person"], unique=False)
-    op.create_index("letters_queue", "letters", ["status", "urgency", "due_next", "id"], unique=False)
+    op.create_index(
+        "letters_queue", "letters", ["status", "sealed", sa.text("urgency DESC"), "due_next", "id"], unique=False
+    )
     op.create_index("letters_received", "letters", ["received", "id"], unique=False)
     op.create_table(
         "links",
@@ -208,6 +209,7 @@ def upgrade() -> None:
         sa.Column("expires", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("hash"),
+    )
     op.create_table(
         "saved_views",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -217,7 +219,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("account_id", "name"),
-    )
     )
     op.create_table(
         "sessions",
@@ -334,8 +335,8 @@ def downgrade() -> None:
         "jobs",
         "idempotent",
         "audit_head",
-        "saved_views",
         "audit",
+        "saved_views",
         "accounts",
     ):
         op.drop_table(table)
