@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -27,7 +29,8 @@ __all__ = ["BUNDLE_HEADER", "JUDGED", "Bundles", "InUse", "header_of", "judged_b
 BUNDLE_HEADER = "X-Triage-Bundle"
 # What judged the letters of a request, for the header of its answer.
 JUDGED: ContextVar[list[str] | None] = ContextVar("judged", default=None)
-_EVERY = 0.25  # seconds between looks at what was promoted
+_EVERY = 0.2  # seconds between looks at what was promoted
+_KEPT = 60.0  # seconds that a bundle which was announced waits for its promotion
 # A bundle that loads but cannot judge must not be promoted.
 _PROBE = Petition(
     title="路灯", body="村口路灯坏了半年，要求尽快修好。 The street lamp has been broken for half a year."
@@ -64,6 +67,9 @@ class Bundles:
         self._settings, self._database = settings, database
         self._ended = threading.Event()
         self._turn = threading.Lock()
+        self._next = settings.folder("bundles") / ".next"
+        self._announced = self._seen()
+        self._ready: tuple[Triager, float] | None = None
         self._watcher = threading.Thread(target=self._watch, name="bundles", daemon=True)
         with database.read() as session:
             row = _newest(session)
@@ -184,6 +190,34 @@ class Bundles:
         audit.append(session, actor, action, f"bundle:{name}", {"in_use": old.name}, {"in_use": name, "note": note})
         return row
 
+    def announce(self, path: Path) -> None:
+        """Have the other processes of this host load a bundle while this one tries it, before it is promoted."""
+        draft = self._next.with_name(f".next.{os.getpid()}.{threading.get_ident()}")
+        draft.write_text(str(path.absolute()), encoding="utf-8")
+        os.replace(draft, self._next)
+        self._announced = self._seen()
+
+    def _seen(self) -> int:
+        try:
+            return self._next.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def _prepare(self) -> None:
+        """Load what another process announced; it is let go again if it is not promoted soon."""
+        if self._ready and time.monotonic() - self._ready[1] > _KEPT:
+            self._ready = None
+        seen = self._seen()
+        if seen == self._announced:
+            return
+        self._announced = seen
+        try:
+            found = self.load(self._next.read_text(encoding="utf-8"))
+        except (TriageError, OSError) as error:  # refused where it was to be promoted, too
+            LOG.warning("bundle", extra={"fault": type(error).__name__})
+        else:
+            self._ready = (found, time.monotonic())
+
     def refresh(self, ready: Triager | None = None) -> None:
         """Take up what was promoted since the last look; a bundle that cannot be loaded leaves the old one in use.
 
@@ -198,9 +232,11 @@ class Bundles:
                 if row is None or row.id == self._row:
                     return
                 chosen = self.in_use(session)
-            fits = ready is not None and ready.bundle.path.absolute() == chosen.path.absolute()
+            prepared = ready or (self._ready[0] if self._ready else None)
+            self._ready = None
+            fits = prepared is not None and prepared.bundle.path.absolute() == chosen.path.absolute()
             try:
-                found = ready if ready is not None and fits else self.load(chosen.path)
+                found = prepared if prepared is not None and fits else self.load(chosen.path)
             except TriageError as error:
                 LOG.error("bundle", extra={"code": error.code})
             else:
@@ -212,6 +248,7 @@ class Bundles:
     def _watch(self) -> None:
         while not self._ended.wait(_EVERY):
             try:
+                self._prepare()
                 self.refresh()
             except Exception as error:  # the database may be gone for a while
                 LOG.warning("bundle", extra={"fault": type(error).__name__})

@@ -109,6 +109,7 @@ def roll_back(note: NoteIn, service: ServiceNow, caller: CallerNow) -> ModelOut:
     caller.need("models:write")
     with service.database.read() as session:
         before = service.bundles.before(session)
+    service.bundles.announce(before.path)
     ready = service.bundles.load(before.path)
     with service.database.write() as session:
         # Somebody may have promoted one meanwhile; then that is what is taken back.
@@ -132,7 +133,10 @@ def promote(name: Name, note: NoteIn, service: ServiceNow, caller: CallerNow) ->
     A bundle that is changed, made for other policy files or cannot judge is refused, and the one in use stays.
     """
     caller.need("models:write")
-    ready = service.bundles.load(service.bundles.find(name))
+    path = service.bundles.find(name)
+    service.bundles.papers(path)
+    service.bundles.announce(path)
+    ready = service.bundles.load(path)
     with service.database.write() as session:
         if service.bundles.in_use(session).path.absolute() != ready.bundle.path.absolute():
             service.bundles.promote(session, caller.name, name, note.note)
