@@ -183,11 +183,14 @@ class Letter(Base):
 
     __table_args__ = (
         UniqueConstraint("job_id", "job_row"),
-        Index("letters_queue", "status", "sealed", text("urgency DESC"), "due_next", "id"),  # the order of the queue
         Index("letters_received", "received", "id"),
         Index("letters_category", "category", "id"),
         Index("letters_person", "person"),
     )
+
+
+# In the order of the queue, so that no page of it is sorted.
+Index("letters_queue", Letter.status, Letter.sealed, Letter.urgency.desc(), Letter.due_next, Letter.id)
 
 
 class LetterDepartment(Base):
