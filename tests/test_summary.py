@@ -275,6 +275,20 @@ class TestKindsOfLedger:
         book.save(tmp_path / "two.xlsx")
         assert cells(summarise(tmp_path / "two.xlsx", today=TODAY), "totals", "items")["now"] == 13
 
+    def test_saved_again_by_a_spreadsheet_with_dates_gaps_and_notes(self, tmp_path: Path) -> None:
+        book = openpyxl.Workbook()
+        sheet = book.active
+        assert sheet is not None
+        sheet.append(HEADS)
+        for row in LETTERS:
+            dates = {name: date.fromisoformat(row[name]) if row[name] else None for name in ("received", "answered")}
+            sheet.append([(row | dates)[name] or None for name in HEADS])
+        book.create_sheet("notes").append(["done by", "me"])
+        book.save(tmp_path / "again.xlsx")
+        summary = summarise(tmp_path / "again.xlsx", Period.parse("2026-03"), lang="en", today=TODAY)
+        assert cells(summary, "totals", "items")["now"] == 7
+        assert cells(summary, "totals", "days")["now"] == pytest.approx((0 + 10 + 120) / 3)
+
     def test_saved_again_in_the_encoding_of_old_programs(self, ledger: Callable[..., Path]) -> None:
         path = ledger()
         wanted = summarise(path, today=TODAY).to_dict()

@@ -190,6 +190,8 @@ def _records(session: Session, rows: Select[Letter], seen: Counter[str]) -> Iter
             "title": letter.title_masked,
             "received": letter.received.isoformat(),
             "status": letter.status,
+            "source": letter.source,
+            "answered": letter.answered.date().isoformat() if letter.answered else "",
         }
         yield head | {name: value for name, value in letter.decision.items() if name != "id"}
         session.expunge(letter)

@@ -18,15 +18,15 @@ __all__ = ["router"]
 router = pages()
 _RANGES = (7, 30, 90, 365)
 _DEFAULT = 30
-_LONGEST = 36_600  # days; a longer range is a slip
+_EARLIEST, _LATEST = date(1900, 1, 1), date(2200, 1, 1)  # what lies outside is a slip
 Day = Annotated[date | None, Query()]
 
 
 def _span(first: date | None, last: date | None, today: date) -> Span:
-    last = last or today
+    last = min(max(last or today, _EARLIEST), _LATEST)
     first = first or last - timedelta(days=_DEFAULT - 1)
-    first, last = min(first, last), max(first, last)
-    return Span(max(first, last - timedelta(days=_LONGEST)) if last.year > 200 else first, last)
+    first, last = (min(max(one, _EARLIEST), _LATEST) for one in (min(first, last), max(first, last)))
+    return Span(first, last)
 
 
 def _charts(page: Page, span: Span, today: date) -> tuple[StatisticsOut, list[Chart]]:

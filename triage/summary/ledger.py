@@ -20,6 +20,7 @@ __all__ = ["Ledger", "read_ledger"]
 _WANTED = (*NEEDED, *OPTIONAL)
 _Records = Iterator[Mapping[str, Any]]
 _YES = frozenset({"yes", "true", "1", "是"})
+_EPOCH, _SERIAL_LENGTH = date(1899, 12, 30), 5  # how spreadsheets count the days of this century
 _CELL = 1 << 24  # characters of a cell; evidence can be long
 
 
@@ -145,6 +146,8 @@ def _day(value: Any) -> date | None:
 
 @lru_cache(maxsize=20_000)
 def _day_of(text: str) -> date | None:
+    if len(text) == _SERIAL_LENGTH and text.isdecimal():  # a spreadsheet made a date of the text
+        return _EPOCH + timedelta(days=int(text))
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -179,20 +182,13 @@ def _csv(path: Path) -> _Records:
 
 
 def _xlsx(path: Path) -> _Records:
-    from zipfile import BadZipFile
+    from triage.summary.sheets import read_rows
 
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException) as error:
-        raise ValueError(type(error).__name__) from None
-    try:
-        for sheet in book.worksheets:  # a ledger that one sheet cannot hold goes on in the next
-            yield from _picked(sheet.iter_rows(values_only=True))
-    finally:
-        book.close()
+    for number, rows in enumerate(read_rows(path)):
+        # A ledger that one sheet cannot hold goes on in the next; a sheet of notes is none.
+        headings = [_text(cell) for cell in next(rows, ())]
+        if not number or set(NEEDED) <= set(headings):
+            yield from _picked(chain([headings], rows))
 
 
 def _picked(rows: Iterator[Sequence[Any]]) -> _Records:
