@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
-from service.db.tables import AuditHead, AuditRow, now
+from service.db.tables import AuditHead, AuditRow, now, table
 from service.problems import Problem
 
 __all__ = ["Chain", "Fault", "append", "stamp", "verify", "walk"]
@@ -52,8 +52,8 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def _hash(row: AuditRow) -> str:
-    told = [row.seq, row.at, row.actor, row.action, row.object, row.before, row.after, row.previous]
+def _hash(row: Mapping[str, Any]) -> str:
+    told = [row[name] for name in ("seq", "at", "actor", "action", "object", "before", "after", "previous")]
     return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -80,28 +80,28 @@ def append(
     before, after : Mapping or None
         Codes and settings; never the text of a letter, a password or a key.
     """
-    head = session.scalars(select(AuditHead).with_for_update()).one_or_none()
+    ends = select(table(AuditHead).c.seq, table(AuditHead).c.hash).with_for_update()
+    head = session.execute(ends).one_or_none()
     if head is None and session.get_bind().dialect.name == "postgresql":
         session.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-        head = session.scalars(select(AuditHead).with_for_update()).one_or_none()
+        head = session.execute(ends).one_or_none()
     if head is None:
-        head = AuditHead(id=1, seq=0, hash=_START)
-        session.add(head)
-        session.flush()
-    row = AuditRow(
-        seq=head.seq + 1,
-        at=stamp(now()),
-        actor=actor,
-        action=action,
-        object=object,
-        before=_cell(before),
-        after=_cell(after),
-        previous=head.hash,
-    )
-    row.hash = _hash(row)
-    head.seq, head.hash = row.seq, row.hash
-    session.add(row)
-    return row.seq
+        session.execute(insert(table(AuditHead)).values(id=1, seq=0, hash=_START))
+    seq, previous = (head.seq, head.hash) if head else (0, _START)
+    row = {
+        "seq": seq + 1,
+        "at": stamp(now()),
+        "actor": actor,
+        "action": action,
+        "object": object,
+        "before": _cell(before),
+        "after": _cell(after),
+        "previous": previous,
+    }
+    row["hash"] = _hash(row)
+    session.execute(insert(table(AuditRow)), [row])
+    session.execute(update(table(AuditHead)).values(seq=row["seq"], hash=row["hash"]))
+    return seq + 1
 
 
 def verify(session: Session) -> tuple[int, Fault | None]:
@@ -118,14 +118,18 @@ def walk(session: Session) -> Chain:
     """
     head, seq, previous = _head(session), 0, _START
     while True:
-        rows = session.scalars(select(AuditRow).where(AuditRow.seq > seq).order_by(AuditRow.seq).limit(_BATCH)).all()
+        chain = select(table(AuditRow)).where(AuditRow.seq > seq).order_by(AuditRow.seq).limit(_BATCH)
+        rows = session.execute(chain).all()
         for row in rows:
             if row.seq != seq + 1:
                 return Chain(seq, previous, Fault(seq + 1, "missing"))
-            if row.previous != previous or row.hash != _hash(row) or (row.seq == head.seq and row.hash != head.hash):
+            if (
+                row.previous != previous
+                or row.hash != _hash(row._asdict())
+                or (row.seq == head.seq and row.hash != head.hash)
+            ):
                 return Chain(seq, previous, Fault(row.seq, "altered"))
             seq, previous = row.seq, row.hash
-        session.expunge_all()
         if rows:
             continue
         if seq <= head.seq:

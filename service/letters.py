@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
-from uuid import uuid4
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -24,6 +23,7 @@ from service.db.tables import (
     LetterUnit,
     Suggestion,
     now,
+    table,
 )
 from service.masking import masked
 from service.problems import Problem
@@ -138,8 +138,12 @@ def enter(
     for entry, decision in zip(entries, decisions, strict=True):
         petition = entry.letter
         judged = _judged(triager, petition, decision)
+        key = _next_id(session)
+        number = petition.id or f"{entry.received.year}-{key:06d}"
+        judged.decision["id"] = number
         letter = Letter(
-            number=petition.id or f"-{uuid4().hex}",
+            id=key,
+            number=number,
             title=petition.title,
             body=petition.body,
             fields=dict(petition.fields),
@@ -157,11 +161,9 @@ def enter(
             session.flush()
         except IntegrityError:
             raise Problem("exists", what="letter", name=petition.id) from None
-        if not petition.id:
-            letter.number = f"{entry.received.year}-{letter.id:06d}"
-            letter.decision = letter.decision | {"id": letter.number}
-        session.add(Suggestion(letter_id=letter.id, bundle=decision.model, decision=judged.decision))
-        session.add_all(_looked_up(letter, judged))
+        shown = {"letter_id": letter.id, "bundle": decision.model, "decision": judged.decision}
+        session.execute(insert(table(Suggestion)), [shown])
+        _look_up(session, letter, judged)
         if not letter.sealed:
             search.put(session, letter.id, _words(letter))
         audit.append(session, actor, "letter.enter", f"letter:{letter.id}", after=_told(letter))
@@ -169,6 +171,14 @@ def enter(
             events.emit(session, "letter.urgent", letter)
         made.append(letter)
     return made
+
+
+def _next_id(session: Session) -> int:
+    """Return the number of the next letter in the table, which its own number is made of."""
+    if session.get_bind().dialect.name == "postgresql":
+        return int(session.execute(text("SELECT nextval(pg_get_serial_sequence('letters', 'id'))")).scalar_one())
+    # Nobody else writes meanwhile, and letters are never removed.
+    return int(session.execute(select(func.coalesce(func.max(Letter.id), 0) + 1)).scalar_one())
 
 
 def _person(service: Service, petition: Petition) -> str:
@@ -191,20 +201,15 @@ def _columns(triager: Triager, judged: Judged, status: str) -> dict[str, Any]:
     }
 
 
-def _looked_up(letter: Letter, judged: Judged) -> list[LetterDepartment | LetterUnit]:
-    """Return the rows by which a letter is looked up."""
+def _look_up(session: Session, letter: Letter, judged: Judged) -> None:
+    """Write the rows by which a letter is looked up."""
     parts = dict.fromkeys([letter.department, *judged.decision["assisting"]])
-    return [
-        *(
-            LetterDepartment(letter_id=letter.id, department=code, leads=code == letter.department)
-            for code in parts
-            if code
-        ),
-        *(
-            LetterUnit(letter_id=letter.id, kind=one.kind, level=one.level, department=one.department, name=one.name)
-            for one in judged.units
-        ),
-    ]
+    if departments := [
+        {"letter_id": letter.id, "department": code, "leads": code == letter.department} for code in parts if code
+    ]:
+        session.execute(insert(table(LetterDepartment)), departments)
+    if units := [{"letter_id": letter.id, **asdict(complaint)} for complaint in judged.units]:
+        session.execute(insert(table(LetterUnit)), units)
 
 
 def _words(letter: Letter) -> str:
@@ -215,9 +220,9 @@ def _stand(session: Session, triager: Triager, letter: Letter, judged: Judged) -
     """Let a letter stand as decided, and everything that it is looked up by."""
     for name, value in _columns(triager, judged, letter.status).items():
         setattr(letter, name, value)
-    for table in (LetterDepartment, LetterUnit):
-        session.execute(delete(table).where(table.letter_id == letter.id))
-    session.add_all(_looked_up(letter, judged))
+    for kind in (LetterDepartment, LetterUnit):
+        session.execute(delete(kind).where(kind.letter_id == letter.id))
+    _look_up(session, letter, judged)
     search.remove(session, letter.id)
     if not letter.sealed:  # a search must not tell that it exists
         search.put(session, letter.id, _words(letter))
