@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Form, Path, Query, Response
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.db.tables import Letter
+from service.db.tables import Account, Letter
 from service.filters import QUEUE, chosen
 from service.letters import CORRECTABLE, REASONS, answer, decide, reopen
 from service.paging import beside
@@ -30,6 +32,7 @@ Id = Annotated[int, Path(ge=1, lt=2**31)]
 Version = Annotated[str, Form(max_length=20)]
 Way = Annotated[str, Form(max_length=2000)]
 _CODES = {"category": "categories", "secondary": "categories", "department": "departments", "assisting": "departments"}
+_USER = re.compile(r"user:(\d+) ")
 _FLAGS = ("collective", "repeat", "needs_review")
 _LISTS = ("assisting", "secondary")
 # The reason that is offered first: what most corrections of a field are made for.
@@ -260,8 +263,8 @@ def history(letter_id: Id, look: PageNow) -> Response:
     look.caller.need("letters:read")
     with look.service.database.read() as session:
         told = past(session, seen(session, look.caller, letter_id))
-    notes = {change["at"]: change for change in told["decisions"]}
-    events = [_event(look, one) for one in reversed(told["changes"])]
+        names = _names(session, {one["by"] for one in told["changes"]})
+    events = [_event(look, one, names) for one in reversed(told["changes"])]
     versions = [
         {
             "at": one["at"],
@@ -274,14 +277,21 @@ def history(letter_id: Id, look: PageNow) -> Response:
         }
         for one in reversed(told["suggestions"])
     ]
-    written = [one["note"] for one in notes.values() if one["note"]]
+    written = [one["note"] for one in told["decisions"] if one["note"]]
     return look.answer("_past.html", events=events, versions=versions, notes=written)
 
 
 _KNOWN_ACTIONS = ("enter", "decide", "answered", "decided", "open", "reveal", "anonymise")
 
 
-def _event(look: Page, row: dict[str, Any]) -> dict[str, Any]:
+def _names(session: Session, actors: set[str]) -> dict[str, str]:
+    """Return users as the audit names them, such as ``user:7 lin``, by the names they are shown under."""
+    numbers = {int(found[1]): actor for actor in actors if (found := _USER.match(actor))}
+    rows = session.execute(select(Account.id, Account.display).where(Account.id.in_(numbers), Account.display != ""))
+    return {numbers[row.id]: row.display for row in rows}
+
+
+def _event(look: Page, row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     action = row["action"].removeprefix("letter.")
     before, after = row["before"] or {}, row["after"] or {}
     corrected = after.get("changes") or {}
@@ -298,7 +308,7 @@ def _event(look: Page, row: dict[str, Any]) -> dict[str, Any]:
         action = "accept"
     return {
         "at": datetime.fromisoformat(row["at"]).astimezone(),
-        "by": row["by"].partition(" ")[2] or row["by"],
+        "by": names.get(row["by"]) or row["by"].partition(" ")[2] or row["by"],
         "what": look.t(f"action.{action}") if action in (*_KNOWN_ACTIONS, "accept") else action,
         "changes": changes,
         "reason": after.get("reason", ""),

@@ -38,7 +38,9 @@ def sure(office: Office, number: int) -> None:
 def request_of(desk: Desk) -> Request:
     """Return a request of a browser's."""
     cookie = f"triage_session={desk.cookies['triage_session']}".encode()
-    return Request({"type": "http", "method": "GET", "path": "/queue", "headers": [(b"cookie", cookie)], "query_string": b""})
+    return Request(
+        {"type": "http", "method": "GET", "path": "/queue", "headers": [(b"cookie", cookie)], "query_string": b""}
+    )
 
 
 def literal(rows: Any) -> str:
@@ -130,7 +132,7 @@ def test_several_files_are_listed_then_entered(office: Office) -> None:
 
 
 def test_accept_undo_answer(office: Office) -> None:
-    desk, number = office.desk("clerk"), enter(office)["id"]
+    desk, number = office.desk("clerk", display="林静"), enter(office)["id"]
     status = []
     for step in ("accept", "answer", "reopen", "reopen"):
         page = desk.post(f"/letters/{number}/{step}", data={"version": version(office, number)})
@@ -139,7 +141,7 @@ def test_accept_undo_answer(office: Office) -> None:
             status.append(session.get_one(Letter, number).status)
     assert status == ["decided", "answered", "decided", "open"]
     told = desk.get(f"/letters/{number}/past").text
-    for words in ("登记", "确认了建议", "标记已答复", "撤回到已确认", "撤回到待确认"):
+    for words in ("登记", "<b>林静</b> 确认了建议", "标记已答复", "撤回到已确认", "撤回到待确认"):
         assert words in told
 
 
@@ -190,7 +192,13 @@ def test_each_field_is_corrected(office: Office, field: str, sent: Any, held: An
 
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
-    [("urgency", "9", "other"), ("category", "", "other"), ("persons", "many", "other"), ("urgency", "2", "mood"), ("body", "x", "other")],
+    [
+        ("urgency", "9", "other"),
+        ("category", "", "other"),
+        ("persons", "many", "other"),
+        ("urgency", "2", "mood"),
+        ("body", "x", "other"),
+    ],
 )
 def test_a_correction_that_cannot_be_is_refused_in_words(office: Office, field: str, value: str, reason: str) -> None:
     desk, number = office.desk("clerk"), enter(office)["id"]
@@ -357,7 +365,9 @@ def test_news_name_what_others_did_with_letters_one_may_see(office: Office) -> N
     assert events.changed(office.service, caller(reviewer), end)[1] == {"entered": 0, "changed": [number]}
 
 
-def test_a_listening_page_is_answered_and_does_not_keep_a_session_alive(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listening_page_is_answered_and_does_not_keep_a_session_alive(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from datetime import UTC, datetime
 
     from service.db.tables import LoginSession
@@ -403,13 +413,27 @@ def test_beside_is_the_neighbour_also_of_a_row_that_left_the_list(office: Office
 
 
 def piece(field: str, start: int, end: int, **more: Any) -> dict[str, Any]:
-    given = {"field": field, "source": "rule", "id": field, "status": "active", "span": [start, end], "weight": 1.0, "note": ""}
+    given = {
+        "field": field,
+        "source": "rule",
+        "id": field,
+        "status": "active",
+        "span": [start, end],
+        "weight": 1.0,
+        "note": "",
+    }
     return given | more
 
 
 def test_a_letter_is_cut_without_losing_a_character() -> None:
     text = "村口路灯坏了半年没人修😀。"
-    evidence = [piece("category", 0, 6), piece("urgency", 4, 8), piece("category", 3, 5), piece("place", 12, 99), piece("money", 5, 5)]
+    evidence = [
+        piece("category", 0, 6),
+        piece("urgency", 4, 8),
+        piece("category", 3, 5),
+        piece("place", 12, 99),
+        piece("money", 5, 5),
+    ]
     pieces = cut(text, evidence)
     assert "".join(one.text for one in pieces) == text
     assert [(one.text, one.group) for one in pieces][:2] == [("村口路灯", "category"), ("坏了半年", "urgency")]
@@ -419,7 +443,9 @@ def test_a_letter_is_cut_without_losing_a_character() -> None:
 
 
 def test_an_address_becomes_filters_and_back() -> None:
-    want = queue.asked([("urgency", "4"), ("urgency", "3"), ("category", ""), ("due", "soon"), ("status", "any"), ("x", "y")])
+    want = queue.asked(
+        [("urgency", "4"), ("urgency", "3"), ("category", ""), ("due", "soon"), ("status", "any"), ("x", "y")]
+    )
     assert want.filters.urgency == [4, 3]
     assert want.filters.status == []
     assert want.filters.overdue_on == date.today() + timedelta(days=4)

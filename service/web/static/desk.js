@@ -217,6 +217,13 @@
     if ($("#body").value.trim()) window.addEventListener("load", () => htmx.trigger("#judge", "judge"));
   }
 
+  // What was said once is not said again when the page is loaded again.
+  if (new URLSearchParams(location.search).has("new")) {
+    const address = new URL(location.href);
+    address.searchParams.delete("new");
+    history.replaceState(history.state, "", address);
+  }
+
   /* ---- live ---- */
   const live = $('meta[name="triage-live"]');
   const news = $("#news");
