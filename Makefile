@@ -44,7 +44,7 @@ $(STAMP): pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(TEST_STAMP): $(STAMP)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test,ocr,scale]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test,ocr,scale,charts]"
 	@touch $@
 
 clean:

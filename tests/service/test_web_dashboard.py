@@ -95,7 +95,10 @@ class TestDashboard:
 
     def test_tiles_tell_of_accusations_as_one_number(self, clerk: Desk) -> None:
         page = look(clerk, "/dashboard")
-        tiles = {tile.xpath("string(dt)"): tile.xpath("normalize-space(dd)") for tile in page.xpath("//div[contains(@class, 'tile')]")}
+        tiles = {
+            tile.xpath("string(dt)"): tile.xpath("normalize-space(dd)")
+            for tile in page.xpath("//div[contains(@class, 'tile')]")
+        }
         assert tiles["收信"] == "7"
         assert tiles["未答复"] == "6 / 7"
         assert tiles["检举控告"] == "1"
@@ -126,7 +129,16 @@ class TestDashboard:
             for (name, value), link in zip(values(chart).items(), chart["links"], strict=True)
             if link and key != "share"
         }
-        assert {key for key, _ in links} == {"hot", "inflow", "backlog", "due", "urgency", "category", "place", "department"}
+        assert {key for key, _ in links} == {
+            "hot",
+            "inflow",
+            "backlog",
+            "due",
+            "urgency",
+            "category",
+            "place",
+            "department",
+        }
         for link, value in links.values():
             listed = look(clerk, link)
             assert len(listed.xpath("//*[@id='list']//tbody/tr")) == value, link
@@ -165,10 +177,14 @@ class TestDashboard:
             assert len(charts["inflow"]["names"]) <= most
             assert sum(values(charts["inflow"]).values()) == sum(values(charts["category"]).values())
 
-    @pytest.mark.parametrize("span", [("0001-01-01", "0001-01-02"), ("0001-01-01", "9999-12-31"), ("1900-01-01", "1900-01-31")])
+    @pytest.mark.parametrize(
+        "span", [("0001-01-01", "0001-01-02"), ("0001-01-01", "9999-12-31"), ("1900-01-01", "1900-01-31")]
+    )
     def test_days_without_letters(self, clerk: Desk, span: tuple[str, str]) -> None:
         page = look(clerk, "/dashboard", received_from=span[0], received_to=span[1])
-        assert [section.get("aria-labelledby") for section in page.xpath("//section[contains(@class, 'chart')]")] == [f"title-{key}" for key in CHARTS]
+        assert [section.get("aria-labelledby") for section in page.xpath("//section[contains(@class, 'chart')]")] == [
+            f"title-{key}" for key in CHARTS
+        ]
 
     def test_what_is_no_day_is_refused(self, clerk: Desk) -> None:
         assert clerk.get("/dashboard", params={"received_from": "yesterday"}).status_code == 422
@@ -227,12 +243,16 @@ class TestPage:
 class TestSummary:
     def test_figures_are_those_of_the_exported_ledger(self, filled: Office, clerk: Desk, tmp_path: Path) -> None:
         ledger = tmp_path / "ledger.csv"
-        ledger.write_bytes(filled.client.get("/v1/ledger", params={"format": "csv"}, headers=filled.key(role="clerk")).content)
+        ledger.write_bytes(
+            filled.client.get("/v1/ledger", params={"format": "csv"}, headers=filled.key(role="clerk")).content
+        )
         period = f"{TODAY.year}"
         wanted = summarise(ledger, Period.parse(period), lang="zh", today=TODAY)
         page = look(clerk, "/summary", period=period)
         shown = {
-            table.xpath("string(caption)"): {row.xpath("string(th)"): row.xpath("string(td)") for row in table.xpath(".//tbody/tr")}
+            table.xpath("string(caption)"): {
+                row.xpath("string(th)"): row.xpath("string(td)") for row in table.xpath(".//tbody/tr")
+            }
             for table in page.xpath("//table")
         }
         for key in ("category", "urgency", "department", "source", "place"):
