@@ -16,10 +16,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
+from starlette.concurrency import run_in_threadpool
 
 from service.access import Caller
 from service.context import Service, ServiceNow
 from service.db.tables import Account
+from service.logs import LOG
 from service.problems import Problem, status_of
 from service.security import COOKIE, caller_of
 from service.web.texts import LANGUAGES, word
@@ -167,7 +170,10 @@ class _Route(APIRoute):
             try:
                 return await handle(request)
             except (TriageError, RequestValidationError, ValidationError) as error:
-                return _instead(request, error)
+                return await run_in_threadpool(_instead, request, error)
+            except OperationalError as error:
+                LOG.error("database", extra={"fault": type(error.orig).__name__})
+                return _instead(request, Problem("database", {"Retry-After": "2"}))
 
         return handler
 
@@ -185,7 +191,7 @@ def _instead(request: Request, error: Exception) -> Response:
     headers = dict(getattr(error, "headers", None) or {})
     template = "_fault.html" if partly else "fault.html"
     values = {"status": status, "code": code, "text": text}
-    if caller is None:
+    if caller is None or code == "database":  # who is logged in stands in the database too
         return render(request, service, template, status, headers, fault=values)
     return Page(request, service, caller).answer(template, status, headers, fault=values)
 

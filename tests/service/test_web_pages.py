@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from service.access import ROLES
 from service.db.tables import Letter
@@ -50,7 +51,9 @@ def test_who_is_not_logged_in_is_led_to_the_login_and_back(office: Office) -> No
     desk = office.desk("clerk")
     desk.cookies.clear()
     answer = desk.post(
-        "/login", data={"name": desk.name, "password": desk.password, "back": "/queue?urgency=4"}, follow_redirects=False
+        "/login",
+        data={"name": desk.name, "password": desk.password, "back": "/queue?urgency=4"},
+        follow_redirects=False,
     )
     assert (answer.status_code, answer.headers["location"]) == (303, "/queue?urgency=4")
     assert desk.get("/queue?urgency=4").status_code == 200
@@ -77,7 +80,9 @@ def test_another_site_cannot_log_anybody_in(office: Office) -> None:
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("address", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/a\nb"])
+@pytest.mark.parametrize(
+    "address", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/a\nb"]
+)
 def test_the_way_back_stays_at_the_desk(address: str) -> None:
     assert local(address) == "/"
 
@@ -99,7 +104,12 @@ def test_two_passwords_that_differ_set_none(office: Office) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_gets_its_pages(office: Office, role: str) -> None:
-    needs = {"/queue": "letters:read", "/search?q=a": "letters:read", "/intake": "letters:write", "/closed": "letters:sealed"}
+    needs = {
+        "/queue": "letters:read",
+        "/search?q=a": "letters:read",
+        "/intake": "letters:write",
+        "/closed": "letters:sealed",
+    }
     desk = office.desk(role)
     for page in PAGES:
         allowed = page not in needs or needs[page] in ROLES[role]
@@ -138,7 +148,13 @@ def test_a_reader_changes_and_reveals_nothing(office: Office, path: str) -> None
 def test_pages_allow_nothing_but_their_own_files(office: Office) -> None:
     desk = office.desk("reviewer")
     number = enter(office)["id"]
-    for path in (*PAGES, "/login", f"/letters/{number}", f"/letters/{number}/past", f"/letters/{number}/correct/category"):
+    for path in (
+        *PAGES,
+        "/login",
+        f"/letters/{number}",
+        f"/letters/{number}/past",
+        f"/letters/{number}/correct/category",
+    ):
         answer = desk.get(path)
         assert "default-src 'self'" in answer.headers["content-security-policy"], path
         assert "unsafe" not in answer.headers["content-security-policy"]
@@ -192,7 +208,18 @@ def test_no_page_lacks_a_word_in_either_language(office: Office) -> None:
     desk = office.desk("reviewer")
     number = enter(office, title="塔吊", body="我爬上塔吊要跳下来，再不给工资就死给你们看。电话13800138000。")["id"]
     sealed = enter(office, **ACCUSATION)["id"]
-    fields = ("category", "urgency", "department", "assisting", "secondary", "place", "persons", "collective", "accepted", "nature")
+    fields = (
+        "category",
+        "urgency",
+        "department",
+        "assisting",
+        "secondary",
+        "place",
+        "persons",
+        "collective",
+        "accepted",
+        "nature",
+    )
     paths = [*PAGES, f"/letters/{number}", f"/letters/{sealed}", f"/letters/{number}/past", f"/letters/{number}/reveal"]
     paths += [f"/letters/{number}/correct/{field}" for field in fields] + ["/letters/999999"]
     for lang in LANGUAGES:
@@ -248,3 +275,16 @@ def test_names_follow_the_language(office: Office) -> None:
 def test_pages_are_no_part_of_the_api(office: Office) -> None:
     paths = office.client.get("/openapi.json").json()["paths"]
     assert not [path for path in paths if path.startswith(("/queue", "/letters", "/intake", "/login", "/events"))]
+
+
+def test_a_database_that_is_away_is_told_in_words(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = office.desk("clerk")
+    engine = office.service.database.engine
+    away = sa.create_engine("sqlite:////nowhere/at/all.db")
+    monkeypatch.setattr(office.service.database, "engine", away)
+    answer = desk.get("/queue")
+    monkeypatch.setattr(office.service.database, "engine", engine)
+    assert answer.status_code == 503
+    assert "数据库无响应" in answer.text
+    assert "<html" in answer.text
+    assert desk.get("/queue").status_code == 200

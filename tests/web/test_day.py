@@ -320,3 +320,15 @@ def test_every_mark_is_reached_by_tab_and_every_focus_is_seen(desk: Desk, tab: T
         if not told[1]:
             unseen.append(told[0])
     assert not unseen
+
+
+def test_what_is_refused_before_a_page_has_a_say_is_told_in_words(desk: Desk, tab: Tab) -> None:
+    page = tab.enter(desk.link("clerk")[1])
+    page.goto("/intake")
+    page.fill("#body", "村" * 190_000)
+    page.evaluate("document.querySelector('#body').value += '村'.repeat(60000)")
+    page.fill("#title", "很长的信")
+    page.wait_for_selector("#message .note.bad")
+    assert "{" not in page.inner_text("#message")
+    assert page.input_value("#title") == "很长的信"
+    tab.said[:] = [one for one in tab.said if "413" not in one and "422" not in one and "Response Status" not in one]

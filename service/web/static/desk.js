@@ -76,6 +76,14 @@
     // A fault is told where the eyes are: in the open dialog, else at the top of the page.
     const open = $("dialog[open] .message");
     if (event.detail.isError && open) event.detail.target = open;
+    if ((event.detail.xhr.getResponseHeader("Content-Type") || "").includes("problem+json")) {
+      // Refused before a page had a say in it: too many at once, too large, given up.
+      const note = document.createElement("div");
+      note.className = "note bad";
+      note.setAttribute("role", "alert");
+      note.textContent = JSON.parse(event.detail.serverResponse).detail;
+      event.detail.serverResponse = note.outerHTML;
+    }
   });
   document.addEventListener("htmx:sendError", () => {
     const at = $("dialog[open] .message") || $("#message");
