@@ -24,7 +24,7 @@ from triage.intake import Reading
 
 __all__ = ["Intake"]
 
-_CHUNK = 50  # letters of a transaction
+_CHUNK = 25  # letters of a transaction: a clerk who saves meanwhile waits for it, some 50 ms
 _TRIES = 5
 _PAUSE = 0.5  # seconds
 _LONGEST = 300
