@@ -4,6 +4,8 @@ import argparse
 import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,3 +177,9 @@ def test_a_stale_figure_is_found(figures: ModuleType, monkeypatch: pytest.Monkey
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_the_services_tables_are_those_of_its_code() -> None:
+    command = [sys.executable, str(ROOT / "docs" / "service_tables.py"), "--check"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
