@@ -77,12 +77,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    web.install(app)
     return app
 
 
 def _announce(service: Service) -> None:
     """Print the first administrator's link where there is no user yet; never into a log, which others read."""
-    web.install(app)
     if token := first_start(service):
         settings = service.settings
         told = {

@@ -55,9 +55,7 @@ def page(
     return found[:limit], base64.urlsafe_b64encode(json.dumps(last).encode()).decode().rstrip("=")
 
 
-def beside(
-    session: Session, rows: Select[Row], order: Sequence[Order], row: Any, before: bool = False
-) -> Row | None:
+def beside(session: Session, rows: Select[Row], order: Sequence[Order], row: Any, before: bool = False) -> Row | None:
     """Return the row that comes next to one in an order, whether or not that one is among the rows itself.
 
     Parameters

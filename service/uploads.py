@@ -95,6 +95,4 @@ def entry_of(reading: Reading, job: int | None = None, place: int | None = None)
         return Problem("letter_kept", found="NUL", allowed="Unicode")
     if len(number) > _NUMBER:
         return Problem("letter_kept", found=len(number), allowed=_NUMBER)
-    return Entry(
-        Petition(petition.body, petition.title, number, petition.fields), day_of(reading), "other", job, place
-    )
+    return Entry(Petition(petition.body, petition.title, number, petition.fields), day_of(reading), "other", job, place)

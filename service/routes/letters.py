@@ -91,10 +91,6 @@ class HistoryOut(BaseModel):
     decisions: list[dict[str, Any]]
 
 
-
-
-
-
 def _again(service: Service, caller: Caller, once: OnceNow) -> Response | None:
     """Return the answer to the same request sent before, without the letters that have gone out of sight since."""
     earlier = once.earlier()
@@ -277,6 +273,3 @@ def _step(
         step(session, service.triager, caller.name, letter)
         response.headers["ETag"] = etag(letter)
         return letter_out(letter)
-
-
-

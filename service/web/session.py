@@ -46,9 +46,7 @@ def login_page(request: Request, service: ServiceNow, back: Back = "/") -> Respo
 
 
 @router.post("/login")
-def log_in(
-    request: Request, service: ServiceNow, name: Word = "", password: Word = "", back: Word = "/"
-) -> Response:
+def log_in(request: Request, service: ServiceNow, name: Word = "", password: Word = "", back: Word = "/") -> Response:
     """Begin a session and go to where the caller wanted."""
     _own(request)
     address = request.client.host if request.client else "-"

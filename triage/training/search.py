@@ -15,7 +15,9 @@ from triage.training.split import folds
 
 __all__ = ["SETTINGS", "search"]
 
-SETTINGS: tuple[dict[str, Any], ...] = tuple({"cost": cost, "bayes": bayes} for cost in (0.2, 0.4, 0.7, 1.2) for bayes in (0.0, 0.05, 0.2))
+SETTINGS: tuple[dict[str, Any], ...] = tuple(
+    {"cost": cost, "bayes": bayes} for cost in (0.2, 0.4, 0.7, 1.2) for bayes in (0.0, 0.05, 0.2)
+)
 
 
 def search(
