@@ -17,7 +17,7 @@ import pyarrow.parquet
 import pytest
 
 from triage import Decision, Petition, Triager
-from triage.batch import local
+from triage.batch import work
 from triage.cli import common
 from triage.cli import main as command
 from triage.schema import Evidence
@@ -304,7 +304,7 @@ def test_batch_tells_of_rejects(call: Call) -> None:
 
 @pytest.mark.parametrize(("lang", "word"), [("zh", "已中断"), ("en", "interrupted")])
 def test_an_interrupted_batch_is_resumed(call: Call, monkeypatch: pytest.MonkeyPatch, lang: str, word: str) -> None:
-    monkeypatch.setattr(local, "_CHUNK", 10)
+    monkeypatch.setattr(work, "_LETTERS", 10)
     assert call("batch", SAMPLES, "whole.csv", "--lang", lang)[0] == 0
     real, calls = Triager.judge, []
 
