@@ -127,8 +127,15 @@
     option.scrollIntoView({ block: "nearest" });
   }
 
+  function unfold(input, open) {
+    // What follows from a choice needs the room of the list.
+    $("#" + input.getAttribute("aria-controls")).hidden = !open;
+    input.setAttribute("aria-expanded", String(open));
+  }
+
   function choose(input, option) {
     point(input, option);
+    unfold(input, false);
     input.value = option.textContent.trim();
     const kept = $("[data-pick-value]", input.form);
     kept.value = option.dataset.value;
@@ -136,6 +143,7 @@
   }
 
   function narrowed(input, typed) {
+    unfold(input, true);
     const words = input.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     for (const one of options(input, true)) one.hidden = !words.every((word) => one.dataset.find.includes(word) || one.textContent.toLowerCase().includes(word));
     const left = options(input);
@@ -173,6 +181,7 @@
       const at = found.findIndex((one) => one.getAttribute("aria-selected") === "true");
       if (event.key === "ArrowDown" || event.key === "ArrowUp") {
         event.preventDefault();
+        unfold(input, true);
         point(input, found[(at + (event.key === "ArrowDown" ? 1 : found.length - 1)) % found.length]);
       } else if (event.key === "Enter") {
         event.preventDefault();
