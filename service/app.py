@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             housekeeper.start()
             ends.callback(housekeeper.stop)
             _announce(app.state.service)
+            gc.freeze()  # bundle and code stay: no request need wait while they are searched for waste
             yield
 
     app = FastAPI(
