@@ -10,11 +10,38 @@ from service.settings import Settings
 __all__ = ["serve"]
 
 
+def _check(settings: Settings) -> None:
+    """Open the register and load the bundle once, so that what is wrong with them is said in one line.
+
+    Raises
+    ------
+    Problem
+        ``database_start`` if the database cannot be opened.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from service.bundles import Bundles
+    from service.db import Database, upgrade
+    from service.problems import Problem
+
+    try:
+        database = Database(settings.url)
+        try:
+            upgrade(database)
+            Bundles(settings, database)
+        finally:
+            database.close()
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        fault = type(getattr(error, "orig", None) or error).__name__
+        raise Problem("database_start", fault=fault) from None
+
+
 def serve(settings: Settings) -> None:
     """Serve until the process is told to end.
 
     The settings travel to worker processes in the environment, where `service.app.create_app` reads them.
     """
+    _check(settings)
     os.environ.update(settings.environment())
     if settings.workers > 1:
         # Must be set before the measures are made; what an earlier run left would be counted again.

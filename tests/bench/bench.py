@@ -16,6 +16,7 @@ from typing import Any
 
 import bench_rates
 import bench_runs
+import bench_service
 import bench_similar
 
 HERE = Path(__file__).parent
@@ -51,6 +52,9 @@ def main(million: bool) -> None:
     print(flush=True)
     found["similar"] = apart("bench_similar.py")
     bench_similar.show(found["similar"])
+    print(flush=True)
+    found["service"] = apart("bench_service.py")
+    bench_service.show(found["service"])
     found["minutes"] = (time.perf_counter() - start) / 60
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"\n{found['minutes']:.1f} minutes; written to {RESULTS.relative_to(HERE.parents[1])}")

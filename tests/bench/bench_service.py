@@ -1,8 +1,8 @@
 """Letters over HTTP: how long one takes at a steady rate, and how many two workers take at most.
 
-    python tests/bench/bench_service.py [--seconds 20] [--database URL]
+    python tests/bench/bench_service.py [--seconds 20] [--database URL] [--json]
 
-Prints a table; the last line is JSON. The load comes from a process of its own, one connection a thread.
+Prints a table, or JSON with ``--json``. The load comes from a process of its own, one connection a thread.
 """
 
 from __future__ import annotations
@@ -65,7 +65,12 @@ def service(workers: int, database: str = "") -> Iterator[int]:
             session.add(Key(name="bench", hash=digest(TOKEN), account_id=account.id, scopes=["letters:write"]))
         register.close()
         environment = {**os.environ, **settings.environment(), "PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen([sys.executable, "-m", "triage", "serve"], env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "triage", "serve"],
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+        )
         try:
             _wait(port)
             yield port
@@ -141,25 +146,37 @@ def measure(port: int, rate: float, seconds: float, threads: int) -> dict[str, f
     }  # fmt: skip
 
 
-def main() -> None:
-    """Measure and print."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=20)
-    arguments.add_argument("--database", default="", help="URL; SQLite in a temporary folder by default")
-    given = arguments.parse_args()
-    results = {}
-    with service(1, given.database) as port:
+def everything(seconds: float, database: str) -> dict[str, Any]:
+    """Return the figures of one worker at a steady rate and of two at full speed."""
+    found: dict[str, Any] = {"database": "PostgreSQL" if database else "SQLite"}
+    with service(1, database) as port:
         measure(port, 20, 3, 4)  # warm
-        results["one worker, 50 letters/s"] = measure(port, 50, given.seconds, 8)
-    with service(2, given.database) as port:
+        found["steady"] = measure(port, 50, seconds, 8)
+    with service(2, database) as port:
         measure(port, 20, 3, 4)
-        results["two workers, as fast as taken"] = measure(port, 0, given.seconds, 8)
-    print(f"{'':32}{'letters':>9}{'per s':>9}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}")
-    for name, row in results.items():
-        cells = "".join(f"{row[key]:9.1f}" for key in ("per_second", "p50_ms", "p95_ms", "p99_ms"))
-        print(f"{name:32}{row['letters']:9,.0f}{cells}")
-    print(json.dumps(results))
+        found["full"] = measure(port, 0, seconds, 8)
+    return found
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print one aligned table."""
+    print(
+        f"{'letters over HTTP, ' + found['database']:34}{'letters':>9}{'per s':>9}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}"
+    )
+    for name, key in (("one worker, 50 letters/s", "steady"), ("two workers, as fast as taken", "full")):
+        row = found[key]
+        cells = "".join(f"{row[figure]:9.1f}" for figure in ("per_second", "p50_ms", "p95_ms", "p99_ms"))
+        print(f"{name:34}{row['letters']:9,.0f}{cells}")
 
 
 if __name__ == "__main__":
-    main()
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seconds", type=float, default=20)
+    arguments.add_argument("--database", default="", help="URL; SQLite in a temporary folder by default")
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args()
+    result = everything(given.seconds, given.database)
+    if given.json:
+        print(json.dumps(result))
+    else:
+        show(result)

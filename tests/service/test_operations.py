@@ -223,6 +223,33 @@ def test_the_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None
     assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"database": "postgresql://nobody@127.0.0.1:1/none"}, "database cannot be opened"),
+        ({"database": "oracle://x"}, "database cannot be opened"),
+        ({"model": "nothing"}, "no such model bundle"),
+        ({"home": "nowhere"}, "not a policy folder"),
+    ],
+)
+def test_what_stops_the_start_is_said_in_one_line(
+    wrong: dict[str, str],
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from triage.cli.main import main
+
+    monkeypatch.setenv("TRIAGE_STATE", str(tmp_path))
+    for name, value in wrong.items():
+        monkeypatch.setenv(f"TRIAGE_{name.upper()}", value)
+    assert main(["serve", "--lang", "en"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("triage: ")
+    assert says in line
+
+
 def test_a_bad_bundle_stops_the_start(tmp_path: Path) -> None:
     from triage import BundleError
 
