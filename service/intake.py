@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from service import jobs
 from service.context import Service
 from service.db.tables import Job, JobReject, Letter
-from service.letters import Entry, enter, judge
+from service.letters import Entry, Judged, enter, judge, ready
 from service.logs import LOG
 from service.problems import Problem
 from service.uploads import entry_of, readings
@@ -31,12 +31,12 @@ _LONGEST = 300
 
 
 class _Item(NamedTuple):
-    """What stands at one place of the file: a letter and its decision, or why there is none."""
+    """What stands at one place of the file: a letter as it was judged, or why there is none."""
 
     place: int
     name: str
     entry: Entry | None
-    decision: Decision | None
+    letter: Judged | None
     fault: TriageError | None
 
 
@@ -86,7 +86,7 @@ class Intake:
             decisions = iter(judge(self._service, triager, waiting) if waiting else [])
         except Exception:  # one of them cannot be judged; which, shows when each is alone
             return [self._alone(triager, item) for item in items]
-        return [item._replace(decision=next(decisions)) if item.entry else item for item in items]
+        return [self._ready(triager, item, next(decisions)) if item.entry else item for item in items]
 
     def _item(self, place: int, found: Reading | InputError) -> _Item:
         if isinstance(found, InputError):
@@ -100,15 +100,18 @@ class Intake:
         if item.entry is None:
             return item
         try:
-            return item._replace(decision=judge(self._service, triager, [item.entry.letter])[0])
+            return self._ready(triager, item, judge(self._service, triager, [item.entry.letter])[0])
         except TriageError as error:
             return item._replace(entry=None, fault=error)
         except Exception as error:
             return self._broken(item, error)
 
+    def _ready(self, triager: Triager, item: _Item, decision: Decision) -> _Item:
+        return item._replace(letter=ready(triager, [item.entry], [decision])[0]) if item.entry else item
+
     def _broken(self, item: _Item, error: Exception) -> _Item:
         LOG.error("letter", extra={"job": self._job.id, "place": item.place, "fault": type(error).__name__})
-        return item._replace(entry=None, decision=None, fault=Problem("letter_fault", fault=type(error).__name__))
+        return item._replace(entry=None, letter=None, fault=Problem("letter_fault", fault=type(error).__name__))
 
     def _enter(self, triager: Triager, items: Sequence[_Item]) -> None:
         try:
@@ -142,15 +145,15 @@ class Intake:
             raise jobs.Lost
         taken = self._taken(session, items)
         refused: list[_Item] = []
-        good: list[tuple[Entry, Decision]] = []
+        good: list[tuple[Entry, Judged]] = []
         for item in items:
-            if item.entry is None or item.decision is None:
+            if item.entry is None or item.letter is None:
                 refused.append(item)
             elif (number := item.entry.petition.id) and number in taken:
                 refused.append(item._replace(fault=Problem("exists", what="letter", name=number)))
             else:
                 taken.add(number)
-                good.append((item.entry, item.decision))
+                good.append((item.entry, item.letter))
         enter(self._service, session, triager, row.by, [one for one, _ in good], [one for _, one in good])
         session.add_all(self._reject(triager, item) for item in refused)
         row.done, row.rejects, row.attempts = row.done + len(items), row.rejects + len(refused), 0

@@ -32,7 +32,7 @@ from triage import Decision, Petition, Triager
 
 __all__ = [
     "CORRECTABLE", "REASONS", "SOURCES", "Correction", "Entry", "Judged", "answer", "decide", "enter", "given", "judge",
-    "preview", "reopen",
+    "preview", "ready", "reopen",
 ]  # fmt: skip
 
 SOURCES = ("letter", "visit", "call", "web", "mail", "other")
@@ -119,15 +119,25 @@ def _judged(triager: Triager, petition: Petition, decision: Decision) -> Judged:
     return Judged(petition, record, shown.title, shown.text, sealed, units)
 
 
+def ready(triager: Triager, entries: Sequence[Entry], decisions: Sequence[Decision]) -> list[Judged]:
+    """Return judged letters as they are put into the register; done before, so that nobody waits for it there."""
+    return [_judged(triager, entry.letter, decision) for entry, decision in zip(entries, decisions, strict=True)]
+
+
 def enter(
     service: Service,
     session: Session,
     triager: Triager,
     actor: str,
     entries: Sequence[Entry],
-    decisions: Sequence[Decision],
+    letters: Sequence[Judged],
 ) -> list[Letter]:
     """Put judged letters into the register.
+
+    Parameters
+    ----------
+    letters : sequence of Judged
+        What `ready` made of the entries.
 
     Raises
     ------
@@ -135,9 +145,8 @@ def enter(
         ``exists`` if there is a letter of that number.
     """
     made = []
-    for entry, decision in zip(entries, decisions, strict=True):
-        petition = entry.letter
-        judged = _judged(triager, petition, decision)
+    for entry, judged in zip(entries, letters, strict=True):
+        petition = judged.petition
         key = _next_id(session)
         number = petition.id or f"{entry.received.year}-{key:06d}"
         judged.decision["id"] = number
@@ -161,7 +170,7 @@ def enter(
             session.flush()
         except IntegrityError:
             raise Problem("exists", what="letter", name=petition.id) from None
-        shown = {"letter_id": letter.id, "bundle": decision.model, "decision": judged.decision}
+        shown = {"letter_id": letter.id, "bundle": judged.decision["model"], "decision": judged.decision}
         session.execute(insert(table(Suggestion)), [shown])
         _look_up(session, letter, judged)
         if not letter.sealed:

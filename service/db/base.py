@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows: SQLite's own pauses do
+    fcntl = None  # type: ignore[assignment]
 
 from sqlalchemy import URL, create_engine, event, make_url, text
 from sqlalchemy.engine import Engine
@@ -28,6 +34,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _driver(make_url(url))
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._turn = threading.Lock()
         self.engine = self._sqlite() if self.is_sqlite else self._postgresql()
 
     def _sqlite(self) -> Engine:
@@ -65,11 +72,26 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Give a session whose changes are all kept at its end, or none of them."""
         with (
+            self._in_turn(),
             self.engine.connect().execution_options(write=True) as connection,
             Session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Let writers to SQLite wait for one another here, in this process and in others.
+
+        SQLite itself asks for a lock again after pauses that grow, and meanwhile nobody may hold it; the system wakes
+        the next one at once, and lets go of what a killed process held.
+        """
+        if not self.is_sqlite or fcntl is None:
+            yield
+            return
+        with self._turn, open(f"{self.url.database}.turn", "ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def ready(self) -> bool:
         """Tell whether the database answers."""

@@ -18,7 +18,7 @@ from service.context import Service, ServiceNow
 from service.db.tables import Letter
 from service.filters import FiltersNow, chosen
 from service.idempotency import OnceNow
-from service.letters import Entry, answer, decide, enter, judge, reopen
+from service.letters import Entry, answer, decide, enter, judge, ready, reopen
 from service.paging import Order, page
 from service.problems import Problem
 from service.routes.triage import Reject, judge_each, rejects
@@ -120,10 +120,10 @@ def enter_letter(letter: LetterIn, service: ServiceNow, caller: CallerNow, once:
     if earlier := _again(service, caller, once):
         return earlier
     entry, triager = _entry(letter), service.triager
-    decisions = judge(service, triager, [entry.letter])
+    letters = ready(triager, [entry], judge(service, triager, [entry.letter]))
 
     def work(session: Session) -> tuple[LetterOut | StubOut | ReceiptOut, dict[str, str]]:
-        (made,) = enter(service, session, triager, caller.name, [entry], decisions)
+        (made,) = enter(service, session, triager, caller.name, [entry], letters)
         shown = left(session, caller, made)
         seen = not isinstance(shown, ReceiptOut)
         return shown, {"ETag": etag(made), "Location": f"/v1/letters/{made.id}"} if seen else {}
@@ -161,10 +161,11 @@ def _enter(service: Service, caller: Caller, once: OnceNow, found: list[Entry | 
         for entry, decision in zip(found, judged, strict=True)
         if isinstance(entry, Entry) and not isinstance(decision, TriageError)
     ]
+    entries = [entry for entry, _ in pairs]
+    letters = ready(triager, entries, [decision for _, decision in pairs])
 
     def work(session: Session) -> tuple[Entered, dict[str, str]]:
-        entries, decisions = [entry for entry, _ in pairs], [decision for _, decision in pairs]
-        made = enter(service, session, triager, caller.name, entries, decisions)
+        made = enter(service, session, triager, caller.name, entries, letters)
         return Entered(letters=[left(session, caller, one) for one in made], rejects=rejects(service, judged)), {}
 
     return once.do(work)

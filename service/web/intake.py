@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.db.tables import Letter
 from service.idempotency import Once
-from service.letters import SOURCES, Entry, enter, judge
+from service.letters import SOURCES, Entry, enter, judge, ready
 from service.problems import Problem
 from service.routes.triage import judge_each
 from service.schemas import LetterIn, LetterOut, ReceiptOut, StubOut, petition_of
@@ -95,10 +95,10 @@ def enter_one(form: Sent, page: PageNow) -> Response:
     once = Once(page.service, page.caller.id, f"desk-{form.once[:40]}-{sent[:32]}" if form.once else "", sent)
     earlier = once.earlier()
     if earlier is None:
-        decisions = judge(page.service, triager, [entry.letter])
+        letters = ready(triager, [entry], judge(page.service, triager, [entry.letter]))
 
         def work(session: Session) -> tuple[LetterOut | StubOut | ReceiptOut, dict[str, str]]:
-            (made,) = enter(page.service, session, triager, page.caller.name, [entry], decisions)
+            (made,) = enter(page.service, session, triager, page.caller.name, [entry], letters)
             return left(session, page.caller, made), {}
 
         earlier = once.do(work)
@@ -133,11 +133,10 @@ def enter_files(files: list[UploadFile], page: PageNow) -> Response:
         for one, item in zip(found, judged, strict=True)
         if isinstance(one.item, Entry) and isinstance(item, Decision)
     ]
-    triager, caller = page.service.triager, page.caller
+    triager, caller, entries = page.service.triager, page.caller, [one for one, _ in pairs]
+    letters = ready(triager, entries, [one for _, one in pairs])
     with page.service.database.write() as session:
-        made = enter(
-            page.service, session, triager, caller.name, [one for one, _ in pairs], [one for _, one in pairs]
-        )  # fmt: skip
+        made = enter(page.service, session, triager, caller.name, entries, letters)
         seen = [one for one in made if isinstance(left(session, caller, one), LetterOut)]
     rows = [_row(page, one, item) for one, item in zip(found, judged, strict=True) if not isinstance(item, Decision)]
     return page.answer(
