@@ -19,10 +19,10 @@ demo: $(STAMP)
 	@echo "  $(BIN)/triage batch YOUR_FILE.xlsx ledger.xlsx"
 
 test: $(TEST_STAMP) lint
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 quick: $(TEST_STAMP)
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 lint: $(TEST_STAMP)
 	@$(BIN)/ruff check triage service tests

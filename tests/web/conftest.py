@@ -38,13 +38,14 @@ class Desk:
         """Enter letters that stand without reasons for review."""
         from datetime import date
 
-        from service.letters import Entry, enter, judge
+        from service.letters import Entry, enter, judge, ready
         from triage import Petition
 
         entries = [Entry(Petition(body, title), date.today()) for title, body in (one.split("|") for one in bodies)]
         decisions = judge(self.service, self.service.triager, [one.letter for one in entries])
+        letters = ready(self.service.triager, entries, decisions)
         with self.service.database.write() as session:
-            made = enter(self.service, session, self.service.triager, "tests", entries, decisions)
+            made = enter(self.service, session, self.service.triager, "tests", entries, letters)
             for letter in made:
                 letter.needs_review = False
             return [letter.id for letter in made]
