@@ -19,7 +19,8 @@ demo: $(STAMP)
 	@echo "  $(BIN)/triage batch YOUR_FILE.xlsx ledger.xlsx"
 
 test: $(TEST_STAMP) lint
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --ignore=tests/web
+	@$(BIN)/python -m pytest tests/web
 
 quick: $(TEST_STAMP)
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"

@@ -46,11 +46,25 @@ def letter(number: int, received: str, **values: Any) -> dict[str, Any]:
 LETTERS = [
     letter(1, "2026-03-02", source="visit", persons=12, collective="yes", urgency=3),
     letter(2, "2026-03-03", source="visit", persons=1, repeat="yes", answered="2026-03-13"),
-    letter(3, "2026-03-03", category="homestead", department="natural_resources", needs_review="yes", answered="2026-07-01"),
+    letter(
+        3, "2026-03-03", category="homestead", department="natural_resources", needs_review="yes", answered="2026-07-01"
+    ),
     letter(4, "2026-03-20", status="open", answered="", urgency=4, place="石桥村三组7号"),
-    letter(5, "2026-03-21", status="decided", answered="", place="星河小区3栋", due="notice 2026-04-05; close 2026-12-31"),
-    letter(6, "2026-03-22", status="decided", answered="", place="", department="", due="notice 2026-04-06; close 2026-11-30"),
-    letter(7, "2026-03-23", nature="accusation", category="cadre_conduct", department="discipline", urgency=4, place=""),
+    letter(
+        5, "2026-03-21", status="decided", answered="", place="星河小区3栋", due="notice 2026-04-05; close 2026-12-31"
+    ),
+    letter(
+        6,
+        "2026-03-22",
+        status="decided",
+        answered="",
+        place="",
+        department="",
+        due="notice 2026-04-06; close 2026-11-30",
+    ),
+    letter(
+        7, "2026-03-23", nature="accusation", category="cadre_conduct", department="discipline", urgency=4, place=""
+    ),
     letter(8, "2026-02-01"),
     letter(9, "2026-02-02", repeat="yes"),
     letter(10, "2026-02-03", category="homestead", place="马鞍村"),
@@ -181,12 +195,17 @@ class TestPeriods:
         summary = summarise(ledger(LETTERS[:11]), Period.parse("2026-Q1"), lang="en", today=TODAY)
         row = cells(summary, "totals", "items")
         assert (row["now"], row["before"], row["year_before"]) == (11, None, None)
-        assert "The ledger begins on 2026-02-01: quarter 4 of 2025 is not in it, and comparisons are left blank." in summary.notes
+        assert (
+            "The ledger begins on 2026-02-01: quarter 4 of 2025 is not in it, and comparisons are left blank."
+            in summary.notes
+        )
 
     def test_a_time_that_the_ledger_has_in_part_is_named(self, ledger: Callable[..., Path]) -> None:
         summary = summarise(ledger(), Period.parse("2026"), lang="en", today=TODAY)
         assert cells(summary, "totals", "items")["year_before"] == 2
-        assert any(note.startswith("The ledger begins on 2025-03-01: it holds only a part of 2025") for note in summary.notes)
+        assert any(
+            note.startswith("The ledger begins on 2025-03-01: it holds only a part of 2025") for note in summary.notes
+        )
         assert "The period ends on 2026-12-31; the figures stand as of 2026-11-24." in summary.notes
 
     def test_without_a_period_everything_counts_and_nothing_is_compared(self, ledger: Callable[..., Path]) -> None:
@@ -241,7 +260,10 @@ class TestWhatALedgerDoesNotKnow:
             summarise(path)
         assert refusal.value.code == code
 
-    @pytest.mark.parametrize(("name", "code"), [("x.pdf", "file_kind"), ("x.xlsx", "file_broken"), ("x.jsonl", "file_broken"), ("x.parquet", "file_broken")])
+    @pytest.mark.parametrize(
+        ("name", "code"),
+        [("x.pdf", "file_kind"), ("x.xlsx", "file_broken"), ("x.jsonl", "file_broken"), ("x.parquet", "file_broken")],
+    )
     def test_another_kind_is_refused(self, tmp_path: Path, name: str, code: str) -> None:
         path = tmp_path / name
         path.write_text("no such thing", encoding="utf-8")
@@ -305,7 +327,9 @@ def _as_judged(row: dict[str, Any]) -> dict[str, Any]:
 class TestPersonalData:
     def test_places_end_at_the_village(self) -> None:
         villages = Villages(home())
-        found = [villages(place) for place in ("石桥村三组张三家", "云山县石桥镇", "幸福社区5号楼", "星河小区", "同志路", "")]
+        found = [
+            villages(place) for place in ("石桥村三组张三家", "云山县石桥镇", "幸福社区5号楼", "星河小区", "同志路", "")
+        ]
         assert found == ["石桥村", "云山县石桥镇", "幸福社区", "", "", ""]
         assert villages("7 Mill Lane, Shangping Village") == "Shangping Village"
 
@@ -333,7 +357,15 @@ class TestWorkbook:
         write(march, tmp_path / "s.xlsx")
         book = openpyxl.load_workbook(tmp_path / "s.xlsx")
         totals = book["Totals"]
-        assert [cell.value for cell in totals[2]] == ["figure", "unit", "this period", "period before", "change", "same period last year", "change"]
+        assert [cell.value for cell in totals[2]] == [
+            "figure",
+            "unit",
+            "this period",
+            "period before",
+            "change",
+            "same period last year",
+            "change",
+        ]
         items = next(row for row in totals.iter_rows(min_row=3) if row[0].value == "items in all")
         assert [cell.value for cell in items[1:]] == ["items", 7, 4, 0.75, 2, 2.5]
         assert items[4].number_format.startswith("+0.0%")
@@ -351,7 +383,13 @@ class TestWorkbook:
         rows = [letter(number, "2026-03-02", category="=1+1", place="=HYPERLINK(1)村") for number in range(3)]
         write(summarise(ledger(rows), lang="en", today=TODAY), tmp_path / "s.xlsx")
         book = openpyxl.load_workbook(tmp_path / "s.xlsx")
-        kinds = {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row if str(cell.value).startswith("=")}
+        kinds = {
+            cell.data_type
+            for sheet in book
+            for row in sheet.iter_rows()
+            for cell in row
+            if str(cell.value).startswith("=")
+        }
         assert kinds == {"s"}
 
     def test_charts_are_in_it(self, march: Summary, tmp_path: Path) -> None:
