@@ -22,6 +22,9 @@ from triage import InputError, Triager
 from triage.batch import run
 from triage.intake import Columns
 
+# Browsers and clusters have limits of time of their own, which a busy machine may miss.
+pytestmark = pytest.mark.flaky(reruns=2)
+
 ROOT = Path(__file__).parents[1]
 LETTERS = 1200
 KILLS = 25
@@ -30,9 +33,6 @@ PROGRAM = """
 import sys
 from triage.batch import local, work
 from triage.cli.main import main
-
-# Browsers and clusters have limits of time of their own, which a busy machine may miss.
-pytestmark = pytest.mark.flaky(reruns=2)
 local._START, work._LETTERS = 0.0, 16
 sys.exit(main(sys.argv[1:]))
 """
