@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +14,12 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from starlette.background import BackgroundTask
 
 from service import audit, jobs
 from service.access import Caller
 from service.context import Service, ServiceNow
 from service.db.tables import Job, Letter
+from service.downloads import download, row_of, streamed
 from service.filters import Filters, chosen
 from service.idempotency import OnceNow
 from service.paging import Order, page
@@ -37,11 +36,6 @@ _files = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _runs = APIRouter(prefix="/v1/training-runs", tags=["models"])
 ROUTERS = (_files, _runs)
 _NEWEST = [Order(Job.id, falling=True)]
-_MEDIA = {
-    "csv": "text/csv",
-    "jsonl": "application/x-ndjson",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 Column = Annotated[Text, Form(max_length=200)]
@@ -188,22 +182,16 @@ def job_result(
     """
     caller.need("jobs")
     format = "jsonl" if part == "rejects" else format
-    handle, name = tempfile.mkstemp(f".{format}", dir=service.settings.folder("uploads"))
-    open(handle, "wb").close()
-    path = Path(name)
-    try:
+
+    def write(path: Path) -> None:
         with service.database.read() as session:
             job = jobs.owned(session, caller, job_id, jobs.FILES)
-            WRITERS[f".{format}"](path, _records(service, session, caller, job, part))
-        with service.database.write() as session:
-            audit.append(session, caller.name, "job.result", f"job:{job_id}", after={"part": part})
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return FileResponse(
-        path, media_type=_MEDIA[format], filename=f"job-{job_id}-{part}.{format}",
-        background=BackgroundTask(path.unlink, True),
-    )  # fmt: skip
+            WRITERS[path.suffix](path, _records(service, session, caller, job, part))
+
+    def record(session: Session) -> None:
+        audit.append(session, caller.name, "job.result", f"job:{job_id}", after={"part": part})
+
+    return download(service, f"job-{job_id}-{part}.{format}", write, record)
 
 
 def _records(service: Service, session: Session, caller: Caller, job: Job, part: str) -> Iterator[dict[str, Any]]:
@@ -225,10 +213,7 @@ def _entered(session: Session, caller: Caller, job: Job) -> Iterator[dict[str, A
         rows = chosen(session, caller, Filters.model_validate({"job": job.id, "sealed": sealed})).order_by(
             Letter.job_row
         )
-        for letter in session.scalars(rows.execution_options(yield_per=500)):
-            head = {"id": letter.number, "title": letter.title_masked, "received": letter.received.isoformat()}
-            yield head | {name: value for name, value in letter.decision.items() if name != "id"}
-            session.expunge(letter)
+        yield from map(row_of, streamed(session, rows))
 
 
 def _judged(service: Service, caller: Caller, path: Path) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -14,12 +13,12 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
-from starlette.background import BackgroundTask
 
 from service import audit
 from service.access import readable, within_reach
 from service.context import ServiceNow
 from service.db.tables import Letter
+from service.downloads import download, row_of, streamed
 from service.filters import QUEUE, Filters, FiltersNow, chosen
 from service.letters import CORRECTABLE, REASONS, SOURCES
 from service.paging import page
@@ -32,7 +31,6 @@ from triage.batch import WRITERS
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["register"])
-_MEDIA = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 
 class PassageOut(BaseModel):
@@ -163,38 +161,25 @@ def ledger(filters: Annotated[LedgerFilters, Query()], service: ServiceNow, call
     """Export the letters chosen by the filters as a ledger, masked; accusations are left out."""
     caller.need("letters:export")
     filters, format = filters.model_copy(update={"sealed": False}), filters.format
-    handle = tempfile.NamedTemporaryFile(suffix=f".{format}", dir=service.settings.folder("uploads"), delete=False)  # noqa: SIM115 - outlives the answer
-    path = Path(handle.name)
-    handle.close()
-    try:
+    taken: Counter[str] = Counter()
+
+    def write(path: Path) -> None:
         with service.database.read() as session:
-            seen: Counter[str] = Counter()
-            WRITERS[f".{format}"](path, _records(session, chosen(session, caller, filters), seen))
-        with service.database.write() as session:
-            told = filters.model_dump(exclude_defaults=True, exclude={"q"}, mode="json")
-            audit.append(
-                session, caller.name, "ledger.export", "ledger", after={"letters": seen["letters"], "filters": told}
-            )
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    name = f"ledger-{date.today().isoformat()}.{format}"
-    return FileResponse(path, media_type=_MEDIA[format], filename=name, background=BackgroundTask(path.unlink, True))
+            WRITERS[path.suffix](path, _records(session, chosen(session, caller, filters), taken))
+
+    def record(session: Session) -> None:
+        told = filters.model_dump(exclude_defaults=True, exclude={"q"}, mode="json")
+        after = {"letters": taken["letters"], "filters": told}
+        audit.append(session, caller.name, "ledger.export", "ledger", after=after)
+
+    return download(service, f"ledger-{date.today().isoformat()}.{format}", write, record)
 
 
-def _records(session: Session, rows: Select[Letter], seen: Counter[str]) -> Iterator[dict[str, Any]]:
-    for letter in session.scalars(rows.order_by(Letter.id).execution_options(yield_per=500)):
-        seen["letters"] += 1
-        head = {
-            "id": letter.number,
-            "title": letter.title_masked,
-            "received": letter.received.isoformat(),
-            "status": letter.status,
-            "source": letter.source,
-            "answered": letter.answered.date().isoformat() if letter.answered else "",
-        }
-        yield head | {name: value for name, value in letter.decision.items() if name != "id"}
-        session.expunge(letter)
+def _records(session: Session, rows: Select[Letter], taken: Counter[str]) -> Iterator[dict[str, Any]]:
+    for letter in streamed(session, rows.order_by(Letter.id)):
+        taken["letters"] += 1
+        answered = letter.answered.date().isoformat() if letter.answered else ""
+        yield row_of(letter, status=letter.status, source=letter.source, answered=answered)
 
 
 @router.get("/taxonomy")

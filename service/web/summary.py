@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
-from fastapi.responses import FileResponse
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
-from starlette.background import BackgroundTask
 
 from service import audit
 from service.access import Caller, readable, within_reach
 from service.context import Service
 from service.db.tables import ClerkDecision, Letter
+from service.downloads import download
 from service.web.figures import villages
-from service.web.pages import Page, PageNow, pages
+from service.web.pages import PageNow, pages
 from triage.summary import COLUMNS, Period, Row, Summary, Tally, Words, build, shown, write
 
 __all__ = ["router", "summary_of"]
@@ -27,10 +25,6 @@ __all__ = ["router", "summary_of"]
 router = pages()
 _SHOWN = ("totals", "rates", "category", "nature", "urgency", "department", "source", "place", "month")
 _MONTHS, _QUARTERS, _YEARS = 24, 8, 5
-_MEDIA = {
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-}
 Asked = Annotated[str, Query(max_length=20)]
 
 
@@ -138,21 +132,9 @@ def summary_file(kind: Literal["xlsx", "docx"], page: PageNow, period: Asked = "
     today = date.today()
     chosen = _asked(period, today)
     summary = summary_of(page.service, page.caller, chosen, page.lang, today)
-    return _file(page, summary, chosen, kind)
 
+    def record(session: Session) -> None:
+        told = {"period": str(chosen), "kind": kind, "items": summary.counts.items}
+        audit.append(session, page.caller.name, "summary.export", "summary", after=told)
 
-def _file(page: Page, summary: Summary, chosen: Period, kind: str) -> Response:
-    folder = page.service.settings.folder("uploads")
-    handle = tempfile.NamedTemporaryFile(suffix=f".{kind}", dir=folder, delete=False)  # noqa: SIM115 - outlives the answer
-    path = Path(handle.name)
-    handle.close()
-    try:
-        write(summary, path)
-        with page.service.database.write() as session:
-            told = {"period": str(chosen), "kind": kind, "items": summary.counts.items}
-            audit.append(session, page.caller.name, "summary.export", "summary", after=told)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    name = f"summary-{chosen}.{kind}"
-    return FileResponse(path, media_type=_MEDIA[kind], filename=name, background=BackgroundTask(path.unlink, True))
+    return download(page.service, f"summary-{chosen}.{kind}", partial(write, summary), record)
