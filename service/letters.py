@@ -28,11 +28,11 @@ from service.db.tables import (
 from service.masking import masked
 from service.problems import Problem
 from service.units import Complaint, complaints
-from triage import Decision, Petition, Triager
+from triage import Decision, InputError, Petition, TriageError, Triager
 
 __all__ = [
-    "CORRECTABLE", "REASONS", "SOURCES", "Correction", "Entry", "Judged", "answer", "decide", "enter", "given", "judge",
-    "preview", "ready", "reopen",
+    "CORRECTABLE", "REASONS", "SOURCES", "Correction", "Entry", "Judged", "accepted", "answer", "decide", "enter",
+    "given", "judge", "judge_each", "judge_entries", "preview", "ready", "reopen",
 ]  # fmt: skip
 
 SOURCES = ("letter", "visit", "call", "web", "mail", "other")
@@ -50,6 +50,7 @@ _RECOUNTED = ("category", "nature", "urgency", "department")
 _LISTS = ("assisting", "secondary")
 _FLAGS = ("collective", "repeat", "needs_review")
 CORRECTABLE = (*_RECOUNTED, *_LISTS, *_FLAGS, "place", "persons", "accepted")
+_CHUNK = 16  # letters judged in one turn, so that one large request does not hold up a clerk's letter
 _PERSONAL = ("petitioner", "id_number", "phone")
 _URGENT = 3
 
@@ -109,6 +110,45 @@ def judge(service: Service, triager: Triager, petitions: Sequence[Petition]) -> 
     metrics.judged(decisions)
     judged_by(triager)
     return decisions
+
+
+def judge_each(service: Service, triager: Triager, found: Sequence[Petition | TriageError]) -> list[Any]:
+    """Return each letter's decision, or the error that stands in its place."""
+    judged: list[Any] = []
+    for start in range(0, len(found), _CHUNK):
+        chunk = found[start : start + _CHUNK]
+        letters = [one for one in chunk if isinstance(one, Petition)]
+        try:
+            decisions = iter(judge(service, triager, letters) if letters else [])
+            judged += [next(decisions) if isinstance(one, Petition) else one for one in chunk]
+        except InputError:
+            judged += [_one(service, triager, one) if isinstance(one, Petition) else one for one in chunk]
+    return judged
+
+
+def _one(service: Service, triager: Triager, letter: Petition) -> Any:
+    try:
+        return judge(service, triager, [letter])[0]
+    except InputError as error:
+        return error
+
+
+def judge_entries(service: Service, triager: Triager, found: Sequence[Entry | TriageError]) -> list[Any]:
+    """Return the decision of each letter that was brought, or the error that stands in its place."""
+    return judge_each(service, triager, [one.letter if isinstance(one, Entry) else one for one in found])
+
+
+def accepted(
+    triager: Triager, found: Sequence[Entry | TriageError], judged: Sequence[Any]
+) -> tuple[list[Entry], list[Judged]]:
+    """Return what can be entered of letters that were brought and judged: errors are left out."""
+    pairs = [
+        (entry, decision)
+        for entry, decision in zip(found, judged, strict=True)
+        if isinstance(entry, Entry) and isinstance(decision, Decision)
+    ]
+    entries = [entry for entry, _ in pairs]
+    return entries, ready(triager, entries, [decision for _, decision in pairs])
 
 
 def _judged(triager: Triager, petition: Petition, decision: Decision) -> Judged:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import time
 from collections import OrderedDict
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.problems import Problem, problem_response
+from service.security import COOKIE, LISTENING, digest
 from service.settings import Settings
 
 __all__ = ["Limits", "Rates"]
@@ -23,7 +23,6 @@ _THREADS = 40  # requests that starlette works on at once; more wait for a threa
 _CALLERS = 10_000  # whose rates are remembered
 _UPLOADS_LAST = 10  # times longer than other requests
 _FREE = ("/health", "/ready", "/metrics")
-_LISTENING = "/events"  # waits without work, so it takes no place of a request that works; the desk counts these itself
 
 
 class Rates:
@@ -77,7 +76,8 @@ class Limits:
         except Problem as refused:
             await problem_response(request, refused)(scope, receive, send)
             return
-        place = int(scope["path"] != _LISTENING)
+        # An open page waits without work and takes no place of a request that works; the desk counts these itself.
+        place = int(scope["path"] != LISTENING)
         self._at_once += place
         task = asyncio.create_task(self._work(scope, _bounded(receive, most), send_until := _Sender(send), place))
         done, _ = await asyncio.wait({task}, timeout=seconds)
@@ -119,9 +119,9 @@ class Limits:
 def _who(request: Request) -> str:
     """Return what tells callers apart, without keeping a secret: a hash of key or cookie, else the address."""
     headers: Headers = request.headers
-    secret = headers.get("authorization") or request.cookies.get("triage_session")
+    secret = headers.get("authorization") or request.cookies.get(COOKIE)
     if secret:
-        return hashlib.sha256(secret.encode()).hexdigest()
+        return digest(secret)
     return request.client.host if request.client else "-"
 
 

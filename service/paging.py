@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
+from fastapi import Query
 from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.problems import Problem
 
-__all__ = ["Order", "beside", "page"]
+__all__ = ["Cursor", "Limit", "Order", "beside", "page"]
 
 Row = TypeVar("Row")
+Cursor = Annotated[str, Query(max_length=500)]
+Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 class Order(NamedTuple):

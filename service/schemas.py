@@ -5,25 +5,31 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
+from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.db.tables import Letter
-from service.letters import SOURCES
+from service.letters import SOURCES, Entry
 from triage import Petition
 
 __all__ = [
-    "CorrectionIn", "DecisionIn", "LetterIn", "LetterOut", "LettersIn", "Page", "ReceiptOut", "Status", "StubOut",
-    "letter_out", "petition_of",
+    "CorrectionIn", "DecisionIn", "Id", "LetterIn", "LetterOut", "LettersIn", "Page", "ReceiptOut", "Status", "StubOut",
+    "entry_from", "keepable", "letter_out", "petition_of",
 ]  # fmt: skip
 
 Item = TypeVar("Item")
+Id = Annotated[int, Path(ge=1, lt=2**31)]
 Status = Literal["open", "decided", "answered"]
 _LONGEST = 200_000  # characters of a letter, as the library allows
 
 
+def keepable(text: str) -> bool:
+    """Tell whether a text can be kept: PostgreSQL takes no NUL and no half character, and no letter holds them."""
+    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def _whole(text: str) -> str:
-    """Refuse what PostgreSQL cannot keep and no letter holds."""
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if not keepable(text):
         raise ValueError("holds a NUL or half a character")
     return text
 
@@ -156,6 +162,11 @@ def letter_out(letter: Letter) -> LetterOut:
         answered=letter.answered,
         anonymised=letter.anonymised,
     )
+
+
+def entry_from(letter: LetterIn) -> Entry:
+    """Return a letter that was sent as the register takes it; what has no day came today."""
+    return Entry(petition_of(letter), letter.received or date.today(), letter.source)
 
 
 def petition_of(letter: LetterIn) -> Petition:

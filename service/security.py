@@ -17,14 +17,14 @@ from service.db.tables import Account, Key, LoginSession, now
 from service.problems import Problem
 from service.units import belonging
 
-__all__ = ["COOKIE", "CSRF_HEADER", "KEY_PREFIX", "CallerNow", "caller_of", "digest", "new_secret"]
+__all__ = ["COOKIE", "CSRF_HEADER", "KEY_PREFIX", "LISTENING", "CallerNow", "caller_of", "digest", "new_secret"]
 
 COOKIE = "triage_session"
 CSRF_HEADER = "X-CSRF-Token"
 KEY_PREFIX = "tk_"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _SEEN = timedelta(minutes=5)  # a session's last use is noted no more often than this
-_LISTENING = "/events"  # asked by an open page, not by a person: it keeps no session alive
+LISTENING = "/events"  # asked by an open page, not by a person: it keeps no session alive
 
 
 def new_secret() -> str:
@@ -50,7 +50,7 @@ def caller_of(request: Request, service: ServiceNow) -> Caller:
     if scheme.lower() == "bearer" and token:
         found = _by_key(service, token.strip())
     elif cookie := request.cookies.get(COOKIE):
-        found = _by_session(service, cookie, request.url.path != _LISTENING)
+        found = _by_session(service, cookie, request.url.path != LISTENING)
         if found and request.method not in _SAFE:
             sent = request.headers.get(CSRF_HEADER, "")
             if not hmac.compare_digest(sent.encode(), found.csrf.encode()):

@@ -16,11 +16,12 @@ from fastapi import UploadFile
 from service.context import Service
 from service.letters import Entry
 from service.problems import Problem
+from service.schemas import keepable
 from triage import InputError, Petition
 from triage.config import home
 from triage.intake import READERS, Columns, Reading, read_all
 
-__all__ = ["MOST", "day_of", "entry_of", "kept", "readings", "temporary"]
+__all__ = ["MOST", "day_of", "entry_of", "few", "kept", "readings", "temporary"]
 
 MOST = 1000  # letters of a file that is answered at once; larger files are jobs
 _SLICE = 1 << 20
@@ -74,6 +75,20 @@ def readings(service: Service, path: Path) -> Iterator[Reading | InputError]:
     return read_all(path, Columns.load(home(service.settings.home)))
 
 
+def few(service: Service, path: Path) -> Iterator[Reading | InputError]:
+    """Read the letters of a file that is answered at once.
+
+    Raises
+    ------
+    Problem
+        ``too_many`` if it holds more than `MOST`.
+    """
+    for number, item in enumerate(readings(service, path)):
+        if number == MOST:
+            raise Problem("too_many", allowed=MOST)
+        yield item
+
+
 def day_of(reading: Reading) -> date:
     """Return the day a letter was received: its own where the file gives one, else today."""
     given = reading.petition.fields.get("date", "")
@@ -90,8 +105,7 @@ def entry_of(reading: Reading, job: int | None = None, place: int | None = None)
     hold a person's: such letters get a number of the register's own.
     """
     petition, number = reading.petition, reading.number.strip()
-    whole = "".join((petition.text, number, *petition.fields.values()))
-    if "\x00" in whole or any("\ud800" <= char <= "\udfff" for char in whole):
+    if not keepable("".join((petition.text, number, *petition.fields.values()))):
         return Problem("letter_kept", found="NUL", allowed="Unicode")
     if len(number) > _NUMBER:
         return Problem("letter_kept", found=len(number), allowed=_NUMBER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,15 +14,14 @@ from service import accounts
 from service.access import PERMISSIONS, ROLES, Caller, grantable
 from service.context import Service, ServiceNow
 from service.db.tables import Account, Key, Link, now
-from service.paging import Order, page
+from service.paging import Cursor, Limit, Order, page
 from service.problems import Problem
-from service.schemas import In, Page, Text
+from service.schemas import Id, In, Page, Text
 from service.security import COOKIE, CallerNow
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["accounts"])
-Id = Annotated[int, Path(ge=1, lt=2**31)]
 Role = Annotated[str, Field(json_schema_extra={"enum": list(ROLES)})]
 Scope = Annotated[str, Field(json_schema_extra={"enum": list(PERMISSIONS)})]
 Password = Annotated[Text, Field(max_length=1000)]
@@ -222,8 +221,8 @@ def _in_session(caller: Caller) -> None:
 def list_accounts(
     service: ServiceNow,
     caller: CallerNow,
-    cursor: Annotated[str, Query(max_length=500)] = "",
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Cursor = "",
+    limit: Limit = 100,
 ) -> Page[AccountOut]:
     """List users."""
     caller.need("accounts")
@@ -311,8 +310,8 @@ def _check_department(service: Service, code: str | None) -> None:
 def list_keys(
     service: ServiceNow,
     caller: CallerNow,
-    cursor: Annotated[str, Query(max_length=500)] = "",
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Cursor = "",
+    limit: Limit = 100,
 ) -> Page[KeyOut]:
     """List keys: all for who manages users, one's own else."""
     caller.need("accounts", "letters:sealed")

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Query, Response, UploadFile
+from fastapi import APIRouter, Form, Response, UploadFile
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 from sqlalchemy import select
@@ -22,10 +22,9 @@ from service.db.tables import Job, Letter
 from service.downloads import download, row_of, streamed
 from service.filters import Filters, chosen
 from service.idempotency import OnceNow
-from service.paging import Order, page
+from service.paging import Cursor, Limit, Order, page
 from service.problems import Problem
-from service.routes.letters import Id
-from service.schemas import Page, Text
+from service.schemas import Id, Page, Text
 from service.security import CallerNow
 from service.uploads import kept
 from triage.batch import WRITERS
@@ -39,8 +38,6 @@ _NEWEST = [Order(Job.id, falling=True)]
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 Column = Annotated[Text, Form(max_length=200)]
-Cursor = Annotated[str, Query(max_length=500)]
-Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 class ErrorOut(BaseModel):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Response, UploadFile
+from fastapi import APIRouter, Header, Response, UploadFile
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy import select
@@ -18,12 +17,13 @@ from service.context import Service, ServiceNow
 from service.db.tables import Letter
 from service.filters import FiltersNow, chosen
 from service.idempotency import OnceNow
-from service.letters import Entry, answer, decide, enter, judge, ready, reopen
+from service.letters import Entry, accepted, answer, decide, enter, judge, judge_entries, ready, reopen
 from service.paging import Order, page
 from service.problems import Problem
-from service.routes.triage import Reject, judge_each, rejects
+from service.routes.triage import Reject, rejects
 from service.schemas import (
     DecisionIn,
+    Id,
     In,
     LetterIn,
     LetterOut,
@@ -32,18 +32,17 @@ from service.schemas import (
     ReceiptOut,
     StubOut,
     Text,
+    entry_from,
     letter_out,
-    petition_of,
 )
 from service.security import CallerNow
 from service.sight import corrections_of, etag, left, out, past, previewed, revealed, seen, unchanged
-from service.uploads import MOST, entry_of, readings, temporary
+from service.uploads import entry_of, few, temporary
 from triage import InputError, TriageError
 
-__all__ = ["Id", "router"]
+__all__ = ["router"]
 
 router = APIRouter(prefix="/v1/letters", tags=["letters"])
-Id = Annotated[int, Path(ge=1, lt=2**31)]
 IfMatch = Annotated[str, Header(alias="If-Match", description='The letter\'s ETag, such as `"3"`.')]
 
 
@@ -109,17 +108,13 @@ def _again(service: Service, caller: Caller, once: OnceNow) -> Response | None:
     return JSONResponse(body, earlier.status_code, {"Idempotent-Replay": "true"})
 
 
-def _entry(letter: LetterIn) -> Entry:
-    return Entry(petition_of(letter), letter.received or date.today(), letter.source)
-
-
 @router.post("", status_code=201, response_model=LetterOut | StubOut | ReceiptOut)
 def enter_letter(letter: LetterIn, service: ServiceNow, caller: CallerNow, once: OnceNow) -> Response:
     """Judge one letter and put it into the register."""
     caller.need("letters:write")
     if earlier := _again(service, caller, once):
         return earlier
-    entry, triager = _entry(letter), service.triager
+    entry, triager = entry_from(letter), service.triager
     letters = ready(triager, [entry], judge(service, triager, [entry.letter]))
 
     def work(session: Session) -> tuple[LetterOut | StubOut | ReceiptOut, dict[str, str]]:
@@ -135,7 +130,7 @@ def enter_letter(letter: LetterIn, service: ServiceNow, caller: CallerNow, once:
 def enter_letters(letters: LettersIn, service: ServiceNow, caller: CallerNow, once: OnceNow) -> Response:
     """Judge up to a thousand letters and put them into the register, all that can be judged or none."""
     caller.need("letters:write")
-    return _enter(service, caller, once, [_entry(letter) for letter in letters.letters])
+    return _enter(service, caller, once, [entry_from(letter) for letter in letters.letters])
 
 
 @router.post("/file", status_code=201, response_model=Entered)
@@ -143,26 +138,16 @@ def enter_file(file: UploadFile, service: ServiceNow, caller: CallerNow, once: O
     """Put the letters of a file into the register, up to a thousand; larger files are jobs."""
     caller.need("letters:write")
     with temporary(service, file) as path:
-        found: list[Entry | TriageError] = []
-        for item in readings(service, path):
-            if len(found) == MOST:
-                raise Problem("too_many", allowed=MOST)
-            found.append(item if isinstance(item, InputError) else entry_of(item))
+        found = [item if isinstance(item, InputError) else entry_of(item) for item in few(service, path)]
     return _enter(service, caller, once, found)
 
 
-def _enter(service: Service, caller: Caller, once: OnceNow, found: list[Entry | TriageError]) -> Response:
+def _enter(service: Service, caller: Caller, once: OnceNow, found: Sequence[Entry | TriageError]) -> Response:
     if earlier := _again(service, caller, once):
         return earlier
     triager = service.triager
-    judged = judge_each(service, triager, [one.letter if isinstance(one, Entry) else one for one in found])
-    pairs = [
-        (entry, decision)
-        for entry, decision in zip(found, judged, strict=True)
-        if isinstance(entry, Entry) and not isinstance(decision, TriageError)
-    ]
-    entries = [entry for entry, _ in pairs]
-    letters = ready(triager, entries, [decision for _, decision in pairs])
+    judged = judge_entries(service, triager, found)
+    entries, letters = accepted(triager, found, judged)
 
     def work(session: Session) -> tuple[Entered, dict[str, str]]:
         made = enter(service, session, triager, caller.name, entries, letters)

@@ -22,8 +22,7 @@ from service.downloads import download, row_of, streamed
 from service.filters import QUEUE, Filters, FiltersNow, chosen
 from service.letters import CORRECTABLE, REASONS, SOURCES
 from service.paging import page
-from service.routes.letters import Id
-from service.schemas import LetterOut, Page, StubOut
+from service.schemas import Id, LetterOut, Page, StubOut
 from service.security import CallerNow
 from service.sight import out, seen
 from triage.batch import WRITERS

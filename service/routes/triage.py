@@ -9,17 +9,15 @@ from fastapi import APIRouter, UploadFile
 from pydantic import BaseModel
 
 from service.context import Service, ServiceNow
-from service.letters import judge
-from service.problems import Problem
+from service.letters import judge, judge_each
 from service.schemas import LetterIn, LettersIn, petition_of
 from service.security import CallerNow
-from service.uploads import MOST, readings, temporary
-from triage import InputError, Petition, TriageError, Triager
+from service.uploads import few, temporary
+from triage import InputError, Petition, TriageError
 
-__all__ = ["Reject", "judge_each", "rejects", "router"]
+__all__ = ["Reject", "rejects", "router"]
 
 router = APIRouter(prefix="/v1/triage", tags=["triage"])
-_CHUNK = 16  # letters judged in one turn, so that one large request does not hold up a clerk's letter
 
 
 class Reject(BaseModel):
@@ -56,11 +54,7 @@ def triage_file(file: UploadFile, service: ServiceNow, caller: CallerNow) -> Jud
     """Judge the letters of a file of any kind that is read, up to a thousand; nothing is kept."""
     caller.need("letters:write")
     with temporary(service, file) as path:
-        found: list[Petition | TriageError] = []
-        for item in readings(service, path):
-            if len(found) == MOST:
-                raise Problem("too_many", allowed=MOST)
-            found.append(item if isinstance(item, InputError) else item.petition)
+        found = [item if isinstance(item, InputError) else item.petition for item in few(service, path)]
     return _judgements(service, found)
 
 
@@ -79,24 +73,3 @@ def rejects(service: Service, judged: Sequence[Any]) -> list[Reject]:
         for place, one in enumerate(judged)
         if isinstance(one, TriageError)
     ]
-
-
-def judge_each(service: Service, triager: Triager, found: Sequence[Petition | TriageError]) -> list[Any]:
-    """Return each letter's decision, or the error that stands in its place."""
-    judged: list[Any] = []
-    for start in range(0, len(found), _CHUNK):
-        chunk = found[start : start + _CHUNK]
-        letters = [one for one in chunk if isinstance(one, Petition)]
-        try:
-            decisions = iter(judge(service, triager, letters) if letters else [])
-            judged += [next(decisions) if isinstance(one, Petition) else one for one in chunk]
-        except InputError:
-            judged += [_one(service, triager, one) if isinstance(one, Petition) else one for one in chunk]
-    return judged
-
-
-def _one(service: Service, triager: Triager, letter: Petition) -> Any:
-    try:
-        return judge(service, triager, [letter])[0]
-    except InputError as error:
-        return error

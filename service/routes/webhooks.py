@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,10 +15,9 @@ from service.context import ServiceNow
 from service.db.tables import Delivery, Webhook
 from service.events import EVENTS, try_out
 from service.idempotency import OnceNow
-from service.paging import Order, page
+from service.paging import Cursor, Limit, Order, page
 from service.problems import Problem
-from service.routes.letters import Id
-from service.schemas import In, Page, Text
+from service.schemas import Id, In, Page, Text
 from service.security import CallerNow, new_secret
 from service.webhooks import check_url
 
@@ -118,8 +117,8 @@ def make_webhook(webhook: WebhookIn, service: ServiceNow, caller: CallerNow, onc
 def list_webhooks(
     service: ServiceNow,
     caller: CallerNow,
-    cursor: Annotated[str, Query(max_length=500)] = "",
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Cursor = "",
+    limit: Limit = 50,
 ) -> Page[WebhookOut]:
     """List webhooks."""
     caller.need("webhooks")
@@ -177,8 +176,8 @@ def list_deliveries(
     webhook_id: Id,
     service: ServiceNow,
     caller: CallerNow,
-    cursor: Annotated[str, Query(max_length=500)] = "",
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Cursor = "",
+    limit: Limit = 50,
 ) -> Page[DeliveryOut]:
     """List the messages to a webhook, the newest first."""
     caller.need("webhooks")

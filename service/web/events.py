@@ -17,12 +17,11 @@ from service.access import Caller, readable
 from service.context import Service, ServiceNow
 from service.db.tables import AuditHead, AuditRow, Letter
 from service.problems import Problem
-from service.security import caller_of
+from service.security import LISTENING, caller_of
 from service.web.pages import pages
 
-__all__ = ["PATH", "changed", "router"]
+__all__ = ["changed", "router"]
 
-PATH = "/events"
 router = pages()
 _EVERY = 1.0  # seconds between looks at the audit
 _LASTS = 55.0  # seconds; the browser comes back by itself, and is asked again who it is
@@ -75,7 +74,7 @@ async def _told(request: Request, service: Service, caller: Caller, last: int) -
         _listening -= 1
 
 
-@router.get(PATH)
+@router.get(LISTENING)
 async def events(request: Request, service: ServiceNow) -> StreamingResponse:
     """Tell what changes; the connection is short and the browser takes it up again."""
     if _listening >= _OPEN:

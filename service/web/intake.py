@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import date
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import Form, Response, UploadFile
@@ -14,10 +13,9 @@ from sqlalchemy.orm import Session
 
 from service.db.tables import Letter
 from service.idempotency import Once
-from service.letters import SOURCES, Entry, enter, judge, ready
+from service.letters import SOURCES, Entry, accepted, enter, judge, judge_entries, ready
 from service.problems import Problem
-from service.routes.triage import judge_each
-from service.schemas import LetterIn, LetterOut, ReceiptOut, StubOut, petition_of
+from service.schemas import LetterIn, LetterOut, ReceiptOut, StubOut, entry_from
 from service.security import new_secret
 from service.sight import left
 from service.uploads import MOST, entry_of, readings, temporary
@@ -55,7 +53,7 @@ class LetterForm(BaseModel):
         """
         given = {name: value for name in _GIVEN if (value := getattr(self, name).strip())}
         letter = LetterIn.model_validate(given)
-        return Entry(petition_of(letter), letter.received or date.today(), letter.source)
+        return entry_from(letter)
 
 
 Sent = Annotated[LetterForm, Form()]
@@ -128,13 +126,8 @@ def enter_files(files: list[UploadFile], page: PageNow) -> Response:
     page.caller.need("letters:write")
     found = _found(page, files)
     judged = _judged(page, found)
-    pairs = [
-        (one.item, item)
-        for one, item in zip(found, judged, strict=True)
-        if isinstance(one.item, Entry) and isinstance(item, Decision)
-    ]
-    triager, caller, entries = page.service.triager, page.caller, [one for one, _ in pairs]
-    letters = ready(triager, entries, [one for _, one in pairs])
+    triager, caller = page.service.triager, page.caller
+    entries, letters = accepted(triager, [one.item for one in found], judged)
     with page.service.database.write() as session:
         made = enter(page.service, session, triager, caller.name, entries, letters)
         seen = [one for one in made if isinstance(left(session, caller, one), LetterOut)]
@@ -165,8 +158,7 @@ def _letters(page: Page, upload: UploadFile) -> Iterator[Entry | TriageError]:
 
 
 def _judged(page: Page, found: list[_Found]) -> list[Any]:
-    letters = [one.item.letter if isinstance(one.item, Entry) else one.item for one in found]
-    return judge_each(page.service, page.service.triager, letters)
+    return judge_entries(page.service, page.service.triager, [one.item for one in found])
 
 
 def _row(page: Page, found: _Found, judged: Any) -> dict[str, Any]:

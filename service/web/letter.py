@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from fastapi import Form, Path, Query, Response
+from fastapi import Form, Query, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from service.letters import CORRECTABLE, REASONS, answer, decide, reopen
 from service.paging import beside
 from service.problems import Problem
 from service.routes.register import similar
-from service.schemas import CorrectionIn, DecisionIn, LetterOut
+from service.schemas import CorrectionIn, DecisionIn, Id, LetterOut
 from service.sight import corrections_of, etag, left, past, previewed, revealed, seen, unchanged
 from service.web.marks import passages
 from service.web.pages import Page, PageNow, local, pages
@@ -28,7 +28,6 @@ from service.web.shown import described, level_name, named, reasons, shorten, sh
 __all__ = ["router"]
 
 router = pages()
-Id = Annotated[int, Path(ge=1, lt=2**31)]
 Version = Annotated[str, Form(max_length=20)]
 Way = Annotated[str, Form(max_length=2000)]
 _CODES = {"category": "categories", "secondary": "categories", "department": "departments", "assisting": "departments"}
