@@ -13,7 +13,7 @@ from service import problems, web
 from service.accounts import first_start
 from service.bundles import Bundles
 from service.context import Service
-from service.db import Database, upgrade
+from service.db import opened
 from service.housekeeping import Housekeeper
 from service.limits import Limits
 from service.logs import configure
@@ -44,9 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as ends:
-            database = Database(settings.url)
-            ends.callback(database.close)
-            upgrade(database)
+            database = ends.enter_context(opened(settings.url))
             bundles = Bundles(settings, database)
             bundles.start()
             ends.callback(bundles.stop)
@@ -55,7 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             housekeeper = Housekeeper(service)
             housekeeper.start()
             ends.callback(housekeeper.stop)
-            _announce(app.state.service)
+            _announce(service)
             gc.freeze()  # bundle and code stay: no request need wait while they are searched for waste
             yield
 

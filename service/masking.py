@@ -36,5 +36,4 @@ def masked(triager: Triager, petition: Petition, decision: Decision) -> Masked:
         for item in evidence:
             if item["span"]:
                 item["span"] = [bisect_left(hidden.offsets, place) for place in item["span"]]
-    title = "\n".join(hidden.text.split("\n")[: petition.title.count("\n") + 1]) if petition.title else ""
-    return Masked(title, hidden.text, evidence)
+    return Masked(petition.heading(hidden.text), hidden.text, evidence)

@@ -21,16 +21,12 @@ def _check(settings: Settings) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from service.bundles import Bundles
-    from service.db import Database, upgrade
+    from service.db import opened
     from service.problems import Problem
 
     try:
-        database = Database(settings.url)
-        try:
-            upgrade(database)
+        with opened(settings.url) as database:
             Bundles(settings, database)
-        finally:
-            database.close()
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         fault = type(getattr(error, "orig", None) or error).__name__
         raise Problem("database_start", fault=fault) from None
@@ -45,8 +41,7 @@ def serve(settings: Settings) -> None:
     os.environ.update(settings.environment())
     if settings.workers > 1:
         # Must be set before the measures are made; what an earlier run left would be counted again.
-        folder = settings.folder("metrics")
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(settings.folder("metrics"), ignore_errors=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.folder("metrics"))
     import uvicorn
 
@@ -60,5 +55,4 @@ def serve(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=20,
-        limit_concurrency=None,
     )

@@ -65,18 +65,19 @@ def _write(settings: Settings, database: Database, file: BinaryIO, report: Repor
         total = sum(connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables)
         for table in tables:
             name = f"tables/{table.name}.jsonl"
-            digest, counts[table.name] = hashlib.sha256(), 0
+            digest, counts[table.name], before = hashlib.sha256(), 0, sum(counts.values())
             with archive.open(name, "w", force_zip64=True) as member:
                 for line in _lines(connection, table):
                     member.write(line)
                     digest.update(line)
                     counts[table.name] += 1
-                    report(sum(counts.values()), total)
+                    report(before + counts[table.name], total)
             hashes[name] = digest.hexdigest()
         version = connection.scalar(text("SELECT version_num FROM alembic_version"))
         for name, source in _files(settings):
             archive.write(source, name)
-            hashes[name] = hashlib.sha256(source.read_bytes()).hexdigest()
+            with open(source, "rb") as kept:
+                hashes[name] = hashlib.file_digest(kept, "sha256").hexdigest()
         manifest = {"format": _FORMAT, "tables": version, "at": now().isoformat(), "rows": counts, "sha256": hashes}
         archive.writestr(_MANIFEST, json.dumps(manifest, indent=1))
     return counts

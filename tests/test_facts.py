@@ -19,7 +19,7 @@ from triage.text.normalise import lower_keep_length
 from triage.text.numerals import parse
 
 POLICY = read_toml(Path(__file__).parents[1] / "data" / "taxonomy" / "facts.toml")
-FINDER = FactFinder.from_toml(POLICY)
+FINDER = FactFinder(POLICY)
 ANALYSER = Analyser()
 
 
@@ -213,7 +213,7 @@ def test_an_area_is_shown_with_its_unit():
 def test_a_county_measures_as_it_is_used_to():
     policy = copy.deepcopy(POLICY)
     policy["area"]["units"]["垧"] = 6_666.67
-    assert FactFinder.from_toml(policy)(ANALYSER(Petition(body="一垧半地"))).area == (10_000.01,)
+    assert FactFinder(policy)(ANALYSER(Petition(body="一垧半地"))).area == (10_000.01,)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_an_office_a_matter_was_passed_on_to_was_not_asked():
     policy = copy.deepcopy(POLICY)
     for sign in policy["repeat"]["signs"]:
         sign["asked"] = bool(sign.get("anchor"))
-    assert FactFinder.from_toml(policy)(ANALYSER(Petition(body=text))).asked == ("12345", "林业局")
+    assert FactFinder(policy)(ANALYSER(Petition(body=text))).asked == ("12345", "林业局")
 
 
 def test_lunar_dates_are_among_the_dates():
@@ -301,15 +301,13 @@ def test_a_county_adds_a_period_and_widens_the_window():
         {"code": "x", "zh": "某期限", "en": "some period", "article": "某条", "days": 365, "when": ["停水"]}
     ]
     petition = Petition(body="2024年2月1日停水", fields={"date": "2024-03-01"})
-    [limit] = FactFinder.from_toml(policy)(ANALYSER(petition)).limits
+    [limit] = FactFinder(policy)(ANALYSER(petition)).limits
     assert (limit.code, limit.last, limit.days_left) == ("x", "2025-01-31", 336)
 
 
 def test_a_file_without_areas_and_periods_still_works():
     policy = {key: table for key, table in POLICY.items() if key not in ("area", "limits", "limit_window")}
-    found = FactFinder.from_toml(policy)(
-        ANALYSER(Petition(body="四亩地，昨天收到信访处理意见书", fields={"date": "2024-03-01"}))
-    )
+    found = FactFinder(policy)(ANALYSER(Petition(body="四亩地，昨天收到信访处理意见书", fields={"date": "2024-03-01"})))
     assert (found.area, found.limits) == ((), ())
 
 
@@ -333,7 +331,7 @@ def test_a_county_adds_a_word_without_python():
     policy["anchors"]["authority"].append("苏木")
     text = "找过苏木，苏木说再等等"
     assert not facts(text).repeat
-    assert FactFinder.from_toml(policy)(ANALYSER(Petition(body=text))).repeat
+    assert FactFinder(policy)(ANALYSER(Petition(body=text))).repeat
 
 
 def test_every_fault_is_told_at_once():
@@ -350,7 +348,7 @@ def test_every_fault_is_told_at_once():
     policy["limits"].append({"code": "w", "zh": "", "en": "", "days": 1, "years": 1, "kind": 1})
     policy["limit_window"]["over"] = "long"
     with pytest.raises(DataError) as caught:
-        FactFinder.from_toml(policy)
+        FactFinder(policy)
     faults = "\n".join(caught.value.faults)
     for part in ("king", "must be one of", "weight", "nobody", "upper bound", "when", "visits.patterns", "extra", "area.units.亩",
                  "area.price_after", "true or false", "listed twice", "needs one of days", "article", "kind", "limit_window.over"):  # fmt: skip

@@ -18,7 +18,7 @@ from triage.privacy.numbers import id_number_holds, luhn_holds
 
 DATA = Path(__file__).parents[1] / "data"
 POLICY = read_toml(DATA / "taxonomy" / "privacy.toml")
-FINDER = PrivacyFinder.from_toml(POLICY)
+FINDER = PrivacyFinder(POLICY)
 GOLDEN = [json.loads(line) for line in (DATA / "golden" / "privacy.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
@@ -171,7 +171,7 @@ def test_a_county_adds_a_word_without_python():
     policy = copy.deepcopy(POLICY)
     policy["chinese"]["told"].append("牧主")
     assert not values("牧主李图", "name")
-    assert [item.kind for item in PrivacyFinder.from_toml(policy)("牧主李图")] == ["name"]
+    assert [item.kind for item in PrivacyFinder(policy)("牧主李图")] == ["name"]
 
 
 def test_every_fault_is_told_at_once():
@@ -183,7 +183,7 @@ def test_every_fault_is_told_at_once():
     del policy["english"]["never"]
     policy["schema_version"] = 2
     with pytest.raises(DataError) as caught:
-        PrivacyFinder.from_toml(policy)
+        PrivacyFinder(policy)
     faults = "\n".join(caught.value.faults)
     for part in ("masks.zh.name", "masks.en.phone", "chinese.told", "numbers.extra", "english.never", "schema_version"):
         assert part in faults
@@ -192,7 +192,7 @@ def test_every_fault_is_told_at_once():
 
 def test_an_empty_policy_is_refused_whole():
     with pytest.raises(DataError) as caught:
-        PrivacyFinder.from_toml({})
+        PrivacyFinder({})
     for table in ("masks", "numbers", "address", "chinese", "english"):
         assert any(f": {table}" in fault for fault in caught.value.faults)
 

@@ -21,8 +21,8 @@ TAXONOMY = Path(__file__).parents[1] / "data" / "taxonomy"
 GOLDEN = Path(__file__).parent / "golden" / "urgency_pairs.jsonl"
 PAIRS = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
 POLICY = read_toml(TAXONOMY / "urgency.toml")
-RULES = UrgencyRules.from_toml(POLICY)
-FACTS = FactFinder.from_toml(read_toml(TAXONOMY / "facts.toml"))
+RULES = UrgencyRules(POLICY)
+FACTS = FactFinder(read_toml(TAXONOMY / "facts.toml"))
 ANALYSER = Analyser()
 
 
@@ -120,7 +120,7 @@ def test_a_letter_date_counts_the_days_that_are_left():
 
 def test_a_special_period_raises_its_criteria_by_one():
     period = {"name": "feast", "first": "2027-01-07", "last": "2027-02-13", "raises": ["U18"]}
-    rules = UrgencyRules.from_toml(changed(periods=[period]))
+    rules = UrgencyRules(changed(periods=[period]))
     text = "眼看过年了，工资还没拿到"
     assert judge(text, rules=rules, date="2027-01-10").level == judge(text, rules=rules, date="2026-06-01").level + 1
 
@@ -129,7 +129,7 @@ def test_a_county_adds_a_word_without_python():
     policy = copy.deepcopy(POLICY)
     policy["criteria"]["U13"]["triggers"].append({"level": 4, "words": ["闹水猴子"]})
     assert judge("村口闹水猴子").level == 1
-    assert judge("村口闹水猴子", rules=UrgencyRules.from_toml(policy)).level == 4
+    assert judge("村口闹水猴子", rules=UrgencyRules(policy)).level == 4
 
 
 def test_every_fault_is_told_at_once():
@@ -141,7 +141,7 @@ def test_every_fault_is_told_at_once():
     policy["combine"]["acute"] = ["U99"]
     policy["spare"] = {}
     with pytest.raises(DataError) as caught:
-        UrgencyRules.from_toml(policy)
+        UrgencyRules(policy)
     faults = "\n".join(caught.value.faults)
     for part in ("levels.2.zh", "criteria.U01.level", "upper bound", "too short", "sense", "luck", "U99", "spare"):
         assert part in faults
@@ -151,7 +151,7 @@ def test_every_fault_is_told_at_once():
 @pytest.mark.parametrize("broken", [{}, {"schema_version": 2}, {"criteria": []}, {"levels": None}])
 def test_a_broken_policy_is_a_data_error(broken):
     with pytest.raises(DataError):
-        UrgencyRules.from_toml(broken if not broken else changed(**broken))
+        UrgencyRules(broken if not broken else changed(**broken))
 
 
 CUES = st.sampled_from(

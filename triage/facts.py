@@ -200,11 +200,6 @@ class FactFinder:
         root.close()
         self._scanner = self._build_scanner()
 
-    @classmethod
-    def from_toml(cls, policy: Mapping[str, Any]) -> FactFinder:
-        """Build a finder from the parsed file."""
-        return cls(policy)
-
     def _read_signs(self, table: PolicyTable, names: Mapping[str, str]) -> tuple[_Sign, ...]:
         table.only("threshold", "signs")
         signs = []

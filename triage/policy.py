@@ -80,8 +80,8 @@ def load_policy(folder: str | Path | None = None) -> Policy:
             return default
 
     taxonomy = take(lambda: load_taxonomy(path))
-    facts = take(lambda: FactFinder.from_toml(read_toml(path / "taxonomy" / "facts.toml")))
-    urgency = take(lambda: UrgencyRules.from_toml(read_toml(path / "taxonomy" / "urgency.toml")))
+    facts = take(lambda: FactFinder(read_toml(path / "taxonomy" / "facts.toml")))
+    urgency = take(lambda: UrgencyRules(read_toml(path / "taxonomy" / "urgency.toml")))
     channels: Any = None
     places: Any = None
     accused: Any = None
@@ -97,7 +97,7 @@ def load_policy(folder: str | Path | None = None) -> Policy:
         own = (path / "gazetteer.csv").is_file()
         listed = take(lambda: Gazetteer.load(path / "gazetteer.csv")) if own else None
         places = PlaceFinder(rules, listed, office) if rules else None
-    privacy = take(lambda: PrivacyFinder.from_toml(read_toml(path / "taxonomy" / "privacy.toml")))
+    privacy = take(lambda: PrivacyFinder(read_toml(path / "taxonomy" / "privacy.toml")))
     similar = take(lambda: SimilarPolicy.from_toml(read_toml(path / "taxonomy" / "similar.toml")))
     words = take(lambda: _words(path / "lexicons" / "terms.txt"), set())
     misspellings = take(lambda: _misspellings(path / "lexicons" / "misspellings.csv"), {})

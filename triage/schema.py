@@ -40,6 +40,10 @@ class Petition:
         """Title and body as one text, a line break between; every evidence span counts characters of it."""
         return f"{self.title}\n{self.body}" if self.title else self.body
 
+    def heading(self, text: str) -> str:
+        """Return the heading in a text of the same lines as `text`, such as the masked one."""
+        return "\n".join(text.split("\n")[: self.title.count("\n") + 1]) if self.title else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

@@ -117,11 +117,6 @@ class UrgencyRules:
         self.levels = self.policy.levels
         self.criteria = self.policy.criteria
 
-    @classmethod
-    def from_toml(cls, policy: Mapping[str, Any]) -> UrgencyRules:
-        """Build the rules from the parsed file."""
-        return cls(policy)
-
     def __call__(self, analysis: Analysis, facts: StatedFacts) -> UrgencyFinding:
         """Return the criteria that one letter meets.
 

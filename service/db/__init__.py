@@ -1,6 +1,6 @@
 """The register's database: SQLite in WAL mode, or PostgreSQL by URL."""
 
 from service.db.base import Database
-from service.db.migrate import downgrade, upgrade
+from service.db.migrate import downgrade, opened, upgrade
 
-__all__ = ["Database", "downgrade", "upgrade"]
+__all__ = ["Database", "downgrade", "opened", "upgrade"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -10,7 +12,7 @@ from sqlalchemy import text
 
 from service.db.base import Database
 
-__all__ = ["downgrade", "upgrade"]
+__all__ = ["downgrade", "opened", "upgrade"]
 
 _LOCK = 7_746_187  # any number of ours: processes that start together migrate one after the other
 
@@ -25,6 +27,17 @@ def _config(connection: object) -> Config:
 def upgrade(database: Database, version: str = "head") -> None:
     """Bring the database up to a version, the newest by default."""
     _move(database, version, up=True)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    """Give a database whose tables are the newest, and let go of it at the end."""
+    database = Database(url)
+    try:
+        upgrade(database)
+        yield database
+    finally:
+        database.close()
 
 
 def downgrade(database: Database, version: str = "base") -> None:

@@ -17,8 +17,7 @@ from triage.config import models_home, shipped_vectors
 from triage.engine import Triager
 from triage.errors import BundleError, TriageError
 from triage.intake import Reading
-from triage.privacy import PersonalData
-from triage.schema import Decision, Petition
+from triage.schema import Decision
 
 __all__ = ["Chunk", "Item", "Recipe", "chunks", "judge_chunk", "judge_lines", "mark_of", "triager_of"]
 
@@ -146,22 +145,9 @@ def _record(triager: Triager, reading: Reading, decision: Decision) -> str:
         if reading.layout and item["span"]:
             item["boxes"] = [{"page": page, "box": list(box)} for page, box in reading.layout.boxes(item["span"])]
     closed = triager.policy.taxonomy.natures[decision.nature].closed
-    title = "" if closed else _masked_title(triager, petition, decision)
+    # A name in a title may be known for one by the body alone, so both are masked together.
+    masked = "" if closed or not petition.title else triager.masked(petition, decision).text
     if closed:
         whole |= {"place": "", "place_level": "", "place_certainty": "", "area": "", "forward": "", "evidence": []}
-    row: dict[str, Any] = {"id": triager.mask(whole.pop("id")), "title": title, **whole}
+    row: dict[str, Any] = {"id": triager.mask(whole.pop("id")), "title": petition.heading(masked), **whole}
     return line(OK, row)
-
-
-def _masked_title(triager: Triager, petition: Petition, decision: Decision) -> str:
-    """Return the title without personal data.
-
-    A name in it may be known for one by the body alone, so both are masked together, by what the decision found.
-    """
-    if not petition.title:
-        return ""
-    found = [
-        PersonalData(item.id, item.span, True) for item in decision.evidence if item.field == "personal" and item.span
-    ]
-    lines = triager.policy.privacy.hide(petition.text, found).text.split("\n")
-    return "\n".join(lines[: petition.title.count("\n") + 1])

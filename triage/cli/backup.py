@@ -15,15 +15,13 @@ def options(command: argparse.ArgumentParser, zh: bool) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the copy and say what is in it."""
-    from service.db import Database, upgrade
+    from service.db import opened
     from service.settings import Settings
     from service.upkeep import backup
 
     zh = arguments.lang == "zh"
     settings = Settings.load()
-    database = Database(settings.url)
-    upgrade(database)
-    with progress(None, ("rows", "行")[zh]) as bar:
+    with opened(settings.url) as database, progress(None, ("rows", "行")[zh]) as bar:
         rows = backup(settings, database, arguments.file, lambda done, total: bar(done))
     told = (
         f"{rows['letters']:,} letters, {rows['audit']:,} rows of audit",

@@ -15,7 +15,7 @@ def options(command: argparse.ArgumentParser, zh: bool) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Anonymise and say how many."""
-    from service.db import Database, upgrade
+    from service.db import opened
     from service.settings import Settings
     from service.upkeep import retain
 
@@ -23,7 +23,6 @@ def run(arguments: argparse.Namespace) -> None:
     days = settings.keep_days if arguments.days is None else arguments.days
     if days < 1:
         raise InputError("retain_days", found=days)
-    database = Database(settings.url)
-    upgrade(database)
-    count = retain(database, days)
+    with opened(settings.url) as database:
+        count = retain(database, days)
     print((f"{count:,} letters anonymised", f"已匿名化 {count:,} 封")[arguments.lang == "zh"])

@@ -161,11 +161,6 @@ class PrivacyFinder:
         self._masked = re.compile(any_of({mask for masks in self._masks.values() for mask in masks.values()}))
         root.close()
 
-    @classmethod
-    def from_toml(cls, policy: Mapping[str, Any]) -> PrivacyFinder:
-        """Build a finder from the parsed file."""
-        return cls(policy)
-
     def __call__(self, text: str) -> tuple[PersonalData, ...]:
         """Return the personal data of a text in its order, without overlaps."""
         view = text.translate(_WIDE) if _NEEDS_FOLDING.search(text) else text
